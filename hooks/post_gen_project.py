@@ -1,0 +1,35 @@
+"""Lay the chosen overlays over the project, drop the rest, say what was made."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+OVERLAYS = Path("overlays")
+
+
+def chosen(answers):
+    """Name the overlays of these answers: the colour, the engine, then what needs both."""
+    row = answers["_databases"][answers["database"]][answers["session"]][answers["driver"]]
+    names = [answers["session"], *row["overlays"]]
+    missing = [name for name in names if not (OVERLAYS / name).is_dir()]
+    if missing:
+        sys.exit(f"the template has no folder overlays/{missing[0]}: its table names one")
+    # A folder `async+server` holds what only the two together need.
+    both = [path.name for path in sorted(OVERLAYS.glob("*+*"))]
+    return names + [name for name in both if set(name.split("+")) <= set(names)]
+
+
+for overlay in chosen(ANSWERS):
+    shutil.copytree(OVERLAYS / overlay, ".", dirs_exist_ok=True)
+shutil.rmtree(OVERLAYS)
+
+print(
+    """
+{project_slug}: {session} sessions on {database}, driver {driver}
+
+    cd {project_slug} && uv run alembic upgrade head
+    uv run fastapi dev
+""".format(**ANSWERS)
+)

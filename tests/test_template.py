@@ -1,0 +1,259 @@
+"""What every rendered project looks like: as if it had been written by hand, for itself alone."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import chain, combinations
+from pathlib import Path
+
+import pytest
+from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, TEMPLATE, Combination
+from conftest import UV, run, skip_unless_installable
+from pytest_cookies.plugin import Cookies
+
+OVERLAYS = TEMPLATE / "overlays"
+FREE_ANSWERS = {
+    "project_name": "The Stock & Orders of O'Brien's shops: what there is, what is missing, what comes when, part 1",
+    "description": "Keeps stock of what the shops have, what they lack and what was ordered; " + "x" * 100,
+    "full_name": "Zoë O'Brien",
+    "email": "zoe@example.com",
+    "project_slug": "stock-and-orders-of-the-shops-what-is-there-part-1",
+}
+
+# Words that belong to one database, or to one driver, and have no place beside another.
+WORDS = {
+    "sqlite": ["sqlite", "pragma"],
+    "postgresql": ["postgres", "sqlstate", "libpq"],
+    "mysql": ["mysql", "mariadb"],
+    "mariadb": ["mysql", "mariadb"],
+}
+ALL_WORDS = set(chain.from_iterable(WORDS.values())) | {it.driver for it in COMBINATIONS}
+ASYNC_WORDS = ["AsyncSession", "AsyncEngine", "async_sessionmaker", "asyncio", "AsyncClient"]
+SYNC_WORDS = ["create_engine(", "[Session]", "TestClient", "orm import Session, sessionmaker"]
+
+
+def files(project: Path, *suffixes: str) -> list[Path]:
+    """The files of a project, those of some kinds where `suffixes` names them."""
+    found = [path for path in sorted(project.rglob("*")) if path.is_file()]
+    return [path for path in found if not suffixes or path.suffix in suffixes]
+
+
+def text_of(project: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in files(project))
+
+
+def test_no_markup_and_no_scar_is_left(combination: Combination, project: Path) -> None:
+    for path in files(project):
+        if path.suffix == ".mako":
+            continue
+        text = path.read_text(encoding="utf-8")
+        for scar in ("{{", "{%", "%}", "{#", "#%", "cookiecutter", "jinja", "overlay"):
+            assert scar not in text.lower(), f"{scar} in {path}"
+        assert not re.search(r"[ \t]\n|\n\n\n\n|\A\n|\n\n\Z|[^\n]\Z", text), f"blanks in {path}"
+        assert "\r" not in text
+        assert not re.search(r"\n\n\n", text) or path.suffix == ".py", f"blank lines in {path}"
+
+
+def test_no_folder_is_empty(combination: Combination, project: Path) -> None:
+    assert [path for path in project.rglob("*") if path.is_dir() and not any(path.iterdir())] == []
+    assert not (project / "overlays").exists()
+
+
+def test_the_tree_is_the_same_in_both_colours(projects: dict[Combination, Path]) -> None:
+    for database in DATABASES:
+        trees = {
+            tuple(path.relative_to(root) for path in files(root))
+            for it, root in projects.items()
+            if it.database == database
+        }
+        assert len(trees) == 1, database
+
+
+def test_nothing_of_another_database_is_left(combination: Combination, project: Path) -> None:
+    allowed = {*WORDS[combination.database], combination.driver}
+    text = text_of(project).lower()
+    for own in sorted(allowed, key=len, reverse=True):
+        text = text.replace(own, "")
+    for word in ALL_WORDS - allowed:
+        assert word not in text, word
+
+
+def test_nothing_of_the_other_colour_is_left(combination: Combination, project: Path) -> None:
+    words = SYNC_WORDS if combination.session == "async" else ASYNC_WORDS
+    for path in files(project, ".py", ".md", ".toml"):
+        if path.name == "reading.py":  # a read-only session is a Session in both colours
+            continue
+        text = path.read_text(encoding="utf-8").replace("create_async_engine(", "")
+        for word in words:
+            assert word not in text, f"{word} in {path}"
+
+
+def imports(project: Path, *folders: str) -> set[str]:
+    """Top-level names that the Python files of some folders import."""
+    names = set()
+    for path in chain.from_iterable((project / folder).rglob("*.py") for folder in folders):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.partition(".")[0])
+                if node.module == "fastapi.testclient":
+                    names.add("httpx2")
+    return names - sys.stdlib_module_names - {"app", "tests"}
+
+
+def distribution(requirement: str) -> str:
+    return re.split(r"[\[><=~! ;]", requirement)[0].replace("-", "_")
+
+
+def test_requirements_are_what_is_imported(combination: Combination, project: Path) -> None:
+    configuration = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    required = set(map(distribution, configuration["project"]["dependencies"]))
+    groups = configuration["dependency-groups"]
+    development = set(map(distribution, chain.from_iterable(groups.values())))
+    brought = {combination.driver}  # by the extra of SQLAlchemy
+    tools = {"ruff", "mypy", "poethepoet", "pytest"} if configuration["tool"].keys() >= {
+        "ruff", "mypy", "poe", "pytest"
+    } else set()  # fmt: skip
+    assert imports(project, "app", "migrations") - brought == required
+    assert imports(project, "tests") - required - brought == development - (tools - {"pytest"})
+    assert f"sqlalchemy{DATABASES[combination.database][combination.session][combination.driver]['extra']}>=" in (
+        project / "pyproject.toml"
+    ).read_text()
+
+
+def test_every_requirement_has_a_floor_and_no_ceiling(
+    combination: Combination, project: Path
+) -> None:
+    configuration = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = configuration["dependency-groups"].values()
+    for requirement in chain(configuration["project"]["dependencies"], *groups):
+        assert re.fullmatch(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?>=[\d.]+", requirement), requirement
+
+
+def test_every_setting_has_a_reader_and_is_documented(
+    combination: Combination, project: Path
+) -> None:
+    settings = re.findall(r"^    (\w+): ", (project / "app/settings.py").read_text(), re.MULTILINE)
+    readers = "".join(
+        path.read_text() for path in (project / "app").rglob("*.py") if path.name != "settings.py"
+    )
+    example = (project / ".env.example").read_text(encoding="utf-8")
+    assert settings
+    for name in settings:
+        assert f"settings.{name}" in readers, name
+        assert f"{name.upper()}=" in example, name
+    assert {*re.findall(r"^(?:# )?(\w+)=", example, re.MULTILINE)} == {name.upper() for name in settings}
+
+
+def test_every_function_and_module_is_used(combination: Combination, project: Path) -> None:
+    text = "".join(path.read_text() for path in files(project, ".py", ".toml"))
+    for path in (project / "app").rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+                decorated = bool(getattr(node, "decorator_list", []))
+                assert decorated or len(re.findall(rf"\b{node.name}\b", text)) > 1, node.name
+
+
+def test_the_project_is_clean_under_its_own_tools(
+    combination: Combination, project: Path, environment: Path
+) -> None:
+    skip_unless_installable(combination)
+    cache = environment.parent / "mypy_cache"  # the libraries are read once for all
+    run(environment / "ruff", "format", "--check", "--no-cache", cwd=project)
+    run(environment / "ruff", "check", "--no-cache", cwd=project)
+    run(environment / "mypy", "--cache-dir", cache, cwd=project)
+
+
+@pytest.mark.parametrize("session", QUESTIONS["session"])
+def test_long_answers_leave_it_clean(
+    session: str, cookies: Cookies, environment: Path
+) -> None:
+    for database in DATABASES:
+        result = cookies.bake(extra_context=FREE_ANSWERS | {"session": session, "database": database})
+        assert (result.exit_code, result.exception) == (0, None)
+        run(environment / "ruff", "format", "--check", "--no-cache", cwd=result.project_path)
+        run(environment / "ruff", "check", "--no-cache", cwd=result.project_path)
+        assert FREE_ANSWERS["full_name"] in text_of(result.project_path)
+
+
+def test_the_sync_twins_are_derived_from_async() -> None:
+    done = subprocess.run(
+        [UV, "run", "--quiet", "--only-group", "twins", "unasyncd", "--check", "--no-cache"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\nRun: uv run poe fix"
+
+
+def test_two_overlays_never_hold_the_same_path(combination: Combination) -> None:
+    names = {combination.session, *combination.overlays}
+    laid = [
+        folder
+        for folder in sorted(OVERLAYS.iterdir())
+        if set(folder.name.split("+")) <= names
+    ]
+    assert {folder.name for folder in laid} >= names
+    paths = {folder: {path.relative_to(folder) for path in files(folder)} for folder in laid}
+    shared = {path.relative_to(TEMPLATE) for path in files(TEMPLATE) if OVERLAYS not in path.parents}
+    for one, other in combinations([*paths.values(), shared], 2):
+        assert one & other == set()
+
+
+def test_every_overlay_is_laid_by_some_answer() -> None:
+    named = set(QUESTIONS["session"]) | {name for it in COMBINATIONS for name in it.overlays}
+    for folder in OVERLAYS.iterdir():
+        assert set(folder.name.split("+")) <= named, folder.name
+
+
+def test_a_missing_overlay_fails_loudly(tmp_path: Path) -> None:
+    hook = (ROOT / "hooks/post_gen_project.py").read_text()
+    answers = '{"session": "async", "database": "d", "driver": "x", "project_slug": "p", "_databases": {"d": {"async": {"x": {"overlays": ["gone"]}}}}}'
+    (tmp_path / "hook.py").write_text(hook.replace("{{ cookiecutter | tojson }}", answers))
+    (tmp_path / "overlays" / "async").mkdir(parents=True)
+    done = run(sys.executable, "hook.py", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "no folder overlays/gone" in done.stdout
+
+
+def test_python_in_the_template_is_python() -> None:
+    for path in files(TEMPLATE, ".py"):
+        compile(path.read_text(encoding="utf-8"), str(path), "exec")
+    tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_what_is_copied_unrendered_holds_no_markup() -> None:
+    for path in files(OVERLAYS, ".py"):
+        if path.name != "settings.py":
+            assert "{{" not in path.read_text(encoding="utf-8"), path
+
+
+def test_file_names_are_legal_everywhere() -> None:
+    for path in files(TEMPLATE):
+        assert not set(path.relative_to(TEMPLATE).as_posix()) & set('"|:<>?*'), path
+
+
+def test_a_project_cannot_be_named_after_what_it_depends_on(
+    environment: Path, projects: dict[Combination, Path]
+) -> None:
+    hook = (ROOT / "hooks/pre_gen_project.py").read_text()
+    refused = set(hook.partition('"""\n    ')[2].partition('"""')[0].split())
+    direct = {
+        re.split(r"[\[><=~! ;]", requirement)[0]
+        for project in projects.values()
+        for table in [tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))]
+        for requirement in chain(
+            table["project"]["dependencies"], *table["dependency-groups"].values()
+        )
+    }
+    assert direct - refused == set(), "add these to DISTRIBUTIONS in hooks/pre_gen_project.py"
+
+
+@pytest.mark.full  # follows the newest releases of others
+def test_nor_after_what_those_depend_on(environment: Path) -> None:
+    hook = (ROOT / "hooks/pre_gen_project.py").read_text()
+    refused = set(hook.partition('"""\n    ')[2].partition('"""')[0].split())
+    listed = run(UV, "pip", "freeze", "--quiet", "--python", environment.parent, cwd=environment)
+    installed = {line.partition("==")[0].lower() for line in listed.stdout.splitlines()}
+    assert installed - refused == set(), "add these to DISTRIBUTIONS in hooks/pre_gen_project.py"

@@ -1,0 +1,108 @@
+"""Errors, each with one meaning, answered as problem details (RFC 9457).
+
+Bodies show neither SQL nor values nor what the database said: the log has that.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, status
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy import exc
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from app.dialect import CONFLICT, INVALID, TIMED_OUT, TRANSIENT, UNAVAILABLE
+from app.engine import error_code
+
+logger = logging.getLogger(__name__)
+
+CONFLICTING = status.HTTP_409_CONFLICT
+UNFIT = status.HTTP_422_UNPROCESSABLE_CONTENT
+BROKEN = status.HTTP_500_INTERNAL_SERVER_ERROR
+AWAY = status.HTTP_503_SERVICE_UNAVAILABLE
+
+DETAIL = {
+    CONFLICTING: "The change contradicts what is already stored.",
+    UNFIT: "The database cannot store these values.",
+    AWAY: "The database cannot serve the request now: try again.",
+    BROKEN: "Something went wrong here; it has been logged.",
+}
+
+STATUS_OF_CODE: dict[int | str | None, int] = {
+    **dict.fromkeys(TRANSIENT | UNAVAILABLE | TIMED_OUT, AWAY),
+    **dict.fromkeys(CONFLICT, CONFLICTING),
+    **dict.fromkeys(INVALID, UNFIT),
+}
+# For a code that the table does not know.
+STATUS_OF_CLASS: dict[type[DBAPIError], int] = {
+    exc.IntegrityError: CONFLICTING,
+    exc.DataError: UNFIT,
+}
+
+
+def problem(
+    code: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    """Build a problem details response; `members` extend its body."""
+    body = {"title": HTTPStatus(code).phrase, "status": code, "detail": detail, **members}
+    return JSONResponse(body, code, headers, media_type="application/problem+json")
+
+
+def status_of(error: SQLAlchemyError) -> int:
+    """Tell what a database error means to a client: by code first, then by class."""
+    if isinstance(error, exc.TimeoutError):  # of the pool
+        return AWAY
+    if not isinstance(error, DBAPIError):
+        return BROKEN
+    code = error_code(error.orig)
+    if code in STATUS_OF_CODE:
+        return STATUS_OF_CODE[code]
+    unreachable = code is None and isinstance(error, exc.OperationalError)
+    if error.connection_invalidated or unreachable:
+        return AWAY
+    return STATUS_OF_CLASS.get(type(error), BROKEN)
+
+
+async def on_database_error(request: Request, error: SQLAlchemyError) -> JSONResponse:
+    """Answer an error of the database."""
+    code = status_of(error)
+    bug = code == BROKEN
+    logger.log(
+        logging.ERROR if bug else logging.WARNING,
+        "%s %s is answered %d: %s",
+        request.method,
+        request.url.path,
+        code,
+        error,
+        exc_info=error if bug else None,
+    )
+    return problem(code, DETAIL[code], {"Retry-After": "1"} if code == AWAY else None)
+
+
+async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
+    """Answer what an endpoint raised on purpose."""
+    headers = dict(error.headers) if error.headers else None
+    return problem(error.status_code, error.detail, headers)
+
+
+async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
+    """Answer a request that does not fit its endpoint, naming each place."""
+    errors = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+    detail = "The request does not fit: see `errors`."
+    return problem(UNFIT, detail, errors=errors)
+
+
+async def on_bug(_request: Request, _error: Exception) -> JSONResponse:
+    """Answer a bug; the server logs its traceback."""
+    return problem(BROKEN, DETAIL[BROKEN])
+
+
+def install(app: FastAPI) -> None:
+    """Give the application these answers."""
+    app.exception_handler(HTTPException)(on_http_exception)
+    app.exception_handler(RequestValidationError)(on_invalid_request)
+    app.exception_handler(SQLAlchemyError)(on_database_error)
+    app.exception_handler(Exception)(on_bug)

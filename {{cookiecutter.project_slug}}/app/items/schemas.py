@@ -1,0 +1,61 @@
+"""What the API takes and gives."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from app.items.models import CATEGORY_LENGTH, MAX_INTEGER, NAME_LENGTH
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_LENGTH)
+]
+Category = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=CATEGORY_LENGTH)
+]
+Quantity = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+
+
+class ItemCreate(BaseModel):
+    """A new item."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    category: Category
+    quantity: Quantity = 0
+
+
+class ItemUpdate(BaseModel):
+    """What to change; a field that is left out keeps its value."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | SkipJsonSchema[None] = None
+    category: Category | SkipJsonSchema[None] = None
+    quantity: Quantity | SkipJsonSchema[None] = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def refuse_null(cls, value: object) -> object:
+        """Leaving a field out and setting it to null are not the same."""
+        if value is None:
+            raise ValueError("may be left out, but not null")
+        return value
+
+
+class ItemRead(BaseModel):
+    """An item as it is stored."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+    category: str
+    quantity: int
+
+
+class BulkCreated(BaseModel):
+    """How many items were stored."""
+
+    created: int

@@ -1,0 +1,141 @@
+"""The database of the service: its engine, its sessions, and who may use them when."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Self, TypeVar
+
+import anyio
+from fastapi import Depends, FastAPI, HTTPException, Request, status
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
+from app.engine import engine_options, error_code, prepare
+from app.reading import ReadOnlySession
+from app.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One per process, made when the app starts, found at `request.state.db`."""
+
+    engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+    readers: async_sessionmaker[AsyncSession]
+    slots: anyio.Semaphore
+    max_waiting: int
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Make the engine and its session factories; connections open when they are needed."""
+        engine = create_async_engine(settings.database_url, **engine_options(settings))
+        prepare(engine.sync_engine)
+        sessions = async_sessionmaker(
+            engine,
+            expire_on_commit=False,  # an answer is written after the commit
+            close_resets_only=False,  # a closed session stays closed: nothing leaks behind it
+        )
+        readers = async_sessionmaker(
+            engine.execution_options(**READER_OPTIONS),
+            sync_session_class=ReadOnlySession,
+            expire_on_commit=False,
+            close_resets_only=False,
+        )
+        slots = anyio.Semaphore(settings.database_pool_size)
+        return cls(engine, sessions, readers, slots, settings.database_max_waiting)
+
+    async def aclose(self) -> None:
+        """Close every connection that rests in the pool."""
+        await self.engine.dispose()
+
+    async def run(
+        self,
+        work: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+        attempts: int = 5,
+    ) -> T:
+        """Run `work` as one transaction, again from its start when the database asks for that.
+
+        After a serialization failure or a deadlock, `work` gets a new session, up to
+        `attempts` times, after a pause with full jitter (up to 20 ms, doubled each time).
+        So it must change nothing but the database. The last error is raised as it came.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self.sessions.begin() as session:
+                    options = transaction_options(isolation, read_only=read_only)
+                    await session.connection(execution_options=options)
+                    return await work(session)
+            except DBAPIError as error:
+                if attempt >= attempts or error_code(error.orig) not in TRANSIENT:
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Database]:
+    """Keep a database open for as long as the app, a script or a test needs it."""
+    db = Database.connect(settings)
+    try:
+        yield db
+    finally:
+        await db.aclose()
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Database]]:
+    """Open the database when the app starts, close it when the app stops."""
+    async with connected(app.state.settings) as db:
+        yield {"db": db}
+
+
+async def get_slot(request: Request) -> AsyncIterator[None]:
+    """Let in as many requests as the pool has connections.
+
+    A bounded number waits, first come first served; the rest hear 503 at once.
+    `max_overflow` is left to work beside requests.
+    """
+    db: Database = request.state.db
+    if db.slots.value == 0 and db.slots.statistics().tasks_waiting >= db.max_waiting:
+        raise HTTPException(
+            status.HTTP_503_SERVICE_UNAVAILABLE,
+            "The service is busy: try again in a moment.",
+            headers={"Retry-After": "1"},
+        )
+    async with db.slots:
+        yield
+
+
+SlotDep = Annotated[None, Depends(get_slot, scope="function")]
+
+
+async def get_session(request: Request, _: SlotDep) -> AsyncIterator[AsyncSession]:
+    """One transaction: committed before the response is sent, rolled back on any exception."""
+    db: Database = request.state.db
+    async with db.sessions.begin() as session:
+        yield session
+
+
+async def get_reader(request: Request, _: SlotDep) -> AsyncIterator[AsyncSession]:
+    """Reads, without the turns to the server that a transaction costs; refuses writes."""
+    db: Database = request.state.db
+    async with db.readers() as session:
+        yield session
+
+
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+ReaderDep = Annotated[AsyncSession, Depends(get_reader, scope="function")]

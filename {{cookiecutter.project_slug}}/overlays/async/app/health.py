@@ -1,0 +1,38 @@
+"""Health, for whoever watches over the service."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, status
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.database import Database
+from app.errors import problem
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+TIMEOUT = 2.0  # seconds
+
+
+@router.get("/live")
+async def live() -> dict[str, str]:
+    """Tell that the process answers; it asks nobody else."""
+    return {"status": "ok"}
+
+
+@router.get("/ready", response_model=dict[str, Any])
+async def ready(request: Request) -> Response | dict[str, Any]:
+    """Tell whether the database answers too, on a connection beside those of requests."""
+    db: Database = request.state.db
+    try:
+        async with asyncio.timeout(TIMEOUT), db.readers() as reader:
+            await reader.execute(select(1))
+    except (SQLAlchemyError, TimeoutError):
+        return problem(
+            status.HTTP_503_SERVICE_UNAVAILABLE,
+            "The database does not answer.",
+            {"Retry-After": "1"},
+            parts={"database": "down"},
+        )
+    return {"status": "ok", "parts": {"database": "ok"}}

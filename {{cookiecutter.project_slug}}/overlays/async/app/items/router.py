@@ -1,0 +1,73 @@
+"""Items over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, HTTPException, Path, Query, status
+
+from app.database import ReaderDep, SessionDep
+from app.items import service
+from app.items.models import MAX_INTEGER, Item
+from app.items.schemas import BulkCreated, Category, ItemCreate, ItemRead, ItemUpdate
+from app.pagination import Cursor, Limit, Page, encode_cursor
+
+router = APIRouter(prefix="/items", tags=["items"])
+
+ItemId = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
+Bulk = Annotated[list[ItemCreate], Body(min_length=1, max_length=1000)]
+
+
+def found(item: Item | None) -> Item:
+    """Answer 404 for an item that is not there."""
+    if item is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, "There is no such item.")
+    return item
+
+
+@router.post("", response_model=ItemRead, status_code=status.HTTP_201_CREATED)
+async def create_item(session: SessionDep, data: ItemCreate) -> Item:
+    """Store one item."""
+    return await service.create_item(session, data)
+
+
+@router.post("/bulk", status_code=status.HTTP_201_CREATED)
+async def create_items(session: SessionDep, data: Bulk) -> BulkCreated:
+    """Store up to 1000 items, all or none."""
+    created = await service.create_items(session, data)
+    return BulkCreated(created=created)
+
+
+@router.get("")
+async def list_items(
+    reader: ReaderDep,
+    limit: Limit = 50,
+    cursor: Annotated[Cursor | None, Query()] = None,
+    category: Annotated[Category | None, Query()] = None,
+) -> Page[ItemRead]:
+    """Read a page; the next begins at `next_cursor`."""
+    items = await service.list_items(reader, limit=limit + 1, after=cursor, category=category)
+    more = len(items) > limit
+    return Page(
+        items=[ItemRead.model_validate(item) for item in items[:limit]],
+        next_cursor=encode_cursor(items[limit - 1].id) if more else None,
+    )
+
+
+@router.get("/{item_id}", response_model=ItemRead)
+async def get_item(reader: ReaderDep, item_id: ItemId) -> Item:
+    """Read one item."""
+    item = await service.get_item(reader, item_id)
+    return found(item)
+
+
+@router.patch("/{item_id}", response_model=ItemRead)
+async def update_item(session: SessionDep, item_id: ItemId, data: ItemUpdate) -> Item:
+    """Change some fields of an item."""
+    item = await service.get_item(session, item_id)
+    return await service.update_item(session, found(item), data)
+
+
+@router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_item(session: SessionDep, item_id: ItemId) -> None:
+    """Remove an item."""
+    item = await service.get_item(session, item_id)
+    await service.delete_item(session, found(item))

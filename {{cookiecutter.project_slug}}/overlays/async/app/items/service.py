@@ -1,0 +1,55 @@
+"""What can be done with items; the caller owns the transaction, so nothing here commits."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.items.models import Item
+from app.items.schemas import ItemCreate, ItemUpdate
+
+
+async def create_item(session: AsyncSession, data: ItemCreate) -> Item:
+    """Store one item; the flush gives it its key."""
+    item = Item(**data.model_dump())
+    session.add(item)
+    await session.flush()
+    return item
+
+
+async def create_items(session: AsyncSession, data: Sequence[ItemCreate]) -> int:
+    """Store many items with one INSERT, all or none; return how many."""
+    await session.execute(insert(Item), [item.model_dump() for item in data])
+    return len(data)
+
+
+async def get_item(session: AsyncSession, item_id: int) -> Item | None:
+    """Find an item by its key."""
+    return await session.get(Item, item_id)
+
+
+async def list_items(
+    session: AsyncSession, *, limit: int, after: int | None = None, category: str | None = None
+) -> Sequence[Item]:
+    """Give up to `limit` items in the order of their keys, from behind the key `after`."""
+    query = select(Item).order_by(Item.id).limit(limit)
+    if after is not None:
+        query = query.where(Item.id > after)
+    if category is not None:
+        query = query.where(Item.category == category)
+    items = await session.scalars(query)
+    return items.all()
+
+
+async def update_item(session: AsyncSession, item: Item, data: ItemUpdate) -> Item:
+    """Change what the client sent, and nothing else."""
+    for name, value in data.model_dump(exclude_unset=True).items():
+        setattr(item, name, value)
+    await session.flush()
+    return item
+
+
+async def delete_item(session: AsyncSession, item: Item) -> None:
+    """Remove an item."""
+    await session.delete(item)
+    await session.flush()

@@ -1,0 +1,76 @@
+"""Fixtures: a database of the tests' own, and the app on it.
+
+A test runs in one transaction that is rolled back at its end; what the code under
+test commits is a savepoint in there. A test marked `commits` has real transactions,
+and its rows are deleted afterwards.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from starlette.types import Receive, Scope, Send
+
+from app.database import Database, connected
+from app.main import create_app
+from app.models import Base
+from app.settings import Settings
+from tests.database import scratch_database
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def settings() -> Iterator[Settings]:
+    """The settings of the service, but for the database: that is made and migrated here."""
+    with scratch_database(Settings().database_url) as url:
+        settings = Settings(database_url=url)
+        command.upgrade(alembic_config(settings), "head")
+        yield settings
+
+
+def alembic_config(settings: Settings) -> Config:
+    return Config(toml_file="pyproject.toml", attributes={"settings": settings})
+
+
+@pytest.fixture
+async def db(
+    anyio_backend: str, settings: Settings, request: pytest.FixtureRequest
+) -> AsyncIterator[Database]:
+    """The database as the app has it, rolled back after the test unless that `commits`."""
+    async with connected(settings) as db:
+        if request.node.get_closest_marker("commits"):
+            yield db
+            async with db.sessions.begin() as session:
+                for table in reversed(Base.metadata.sorted_tables):
+                    await session.execute(table.delete())
+            return
+        async with db.engine.connect() as connection:
+            transaction = await connection.begin()
+            for factory in (db.sessions, db.readers):
+                factory.configure(bind=connection, join_transaction_mode="create_savepoint")
+            yield db
+            await transaction.rollback()
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    return create_app(settings)
+
+
+@pytest.fixture
+async def client(anyio_backend: str, app: FastAPI, db: Database) -> AsyncIterator[AsyncClient]:
+    """A client of the app; `db` takes the place of the one that its lifespan would make."""
+
+    async def with_db(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": {"db": db}}, receive, send)
+
+    transport = ASGITransport(with_db, raise_app_exceptions=False)
+    async with AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client

@@ -1,0 +1,25 @@
+"""The tests keep to a database of their own, and to their own rows in it."""
+
+import pytest
+from sqlalchemy import func, select, text
+
+from app.database import Database
+from app.items.models import Item
+from app.settings import Settings
+from tests.database import CURRENT_DATABASE
+
+
+async def test_the_development_database_is_never_touched(db: Database) -> None:
+    async with db.sessions() as session:
+        current = await session.scalar(text(CURRENT_DATABASE))
+    development = Settings().database_url.database
+    assert current != development
+    assert str(current).removesuffix(".db").endswith("_test")
+
+
+@pytest.mark.parametrize("_round", [1, 2])
+async def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int) -> None:
+    async with db.sessions.begin() as session:
+        session.add(Item(name="Lamp", category="light", quantity=1))
+    async with db.readers() as reader:
+        assert await reader.scalar(select(func.count()).select_from(Item)) == 1

@@ -1,0 +1,36 @@
+"""How this service speaks to PostgreSQL through libpq."""
+
+from typing import Any
+
+from sqlalchemy import Engine
+
+from app.ping import ping_when_rested
+from app.settings import Settings
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Arguments for the engine; the server itself ends what runs or idles too long."""
+    limit = settings.database_statement_timeout * 1000  # milliseconds
+    return {
+        "echo": settings.database_echo,
+        "pool_size": settings.database_pool_size,
+        "max_overflow": settings.database_max_overflow,
+        "pool_timeout": settings.database_pool_timeout,
+        "pool_recycle": settings.database_pool_recycle,
+        "connect_args": {
+            "connect_timeout": settings.database_pool_timeout,
+            "options": (
+                f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
+            ),
+        },
+    }
+
+
+def error_code(error: BaseException | None) -> str | None:
+    """Give the SQLSTATE of an error, under either of the names that drivers on libpq use."""
+    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+
+
+def prepare(engine: Engine) -> None:
+    """Make every connection of the engine keep the rules of this module."""
+    ping_when_rested(engine)

@@ -1,0 +1,17 @@
+"""The server of the tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL
+
+CURRENT_DATABASE = "SELECT database()"
+CREATE_DATABASE = "CREATE DATABASE {} CHARACTER SET utf8mb4"
+MAINTENANCE_DATABASE = "information_schema"
+HINT = "Start a server there, or set DATABASE_URL to one whose user may create databases."
+
+
+@contextmanager
+def running_server(url: URL) -> Iterator[URL]:
+    """Give the server of `url`."""
+    yield url

@@ -1,0 +1,30 @@
+"""What PostgreSQL calls things: transactions and their options, errors and their SQLSTATE."""
+
+from typing import Any, Literal
+
+Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+# Every statement of a reader stands alone: no turn to the server for BEGIN and COMMIT.
+READER_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+
+# Codes from appendix A of the manual.
+CONFLICT = frozenset({"23503", "23505", "23P01"})  # foreign key, unique, exclusion
+INVALID = frozenset(
+    {"22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23514"}
+)  # length, range, dates, characters, spelling, null, check
+TRANSIENT = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, lock not available
+UNAVAILABLE = frozenset(
+    {"08000", "08001", "08003", "08004", "08006", "53300", "57P01", "57P02", "57P03", "57P05"}
+    | {"25P03"}  # idle in a transaction for too long
+)
+TIMED_OUT = frozenset({"57014"})  # statement_timeout
+
+
+def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
+    """Options for one transaction."""
+    options: dict[str, Any] = {}
+    if isolation:
+        options["isolation_level"] = isolation
+    if read_only:
+        options["postgresql_readonly"] = True
+    return options

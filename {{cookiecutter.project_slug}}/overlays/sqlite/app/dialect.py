@@ -1,0 +1,30 @@
+"""What SQLite calls things: transactions and their options, errors and their names."""
+
+from typing import Any, Literal
+
+Isolation = Literal["SERIALIZABLE"]
+
+# A reader takes no lock of the writer's, and sees one snapshot until it ends.
+READER_OPTIONS: dict[str, Any] = {"sqlite_begin": "DEFERRED"}
+
+# Names from SQLite's page of result codes.
+CONFLICT = frozenset(
+    {
+        "SQLITE_CONSTRAINT_FOREIGNKEY",
+        "SQLITE_CONSTRAINT_PRIMARYKEY",
+        "SQLITE_CONSTRAINT_ROWID",
+        "SQLITE_CONSTRAINT_UNIQUE",
+    }
+)
+INVALID = frozenset(
+    {"SQLITE_CONSTRAINT_CHECK", "SQLITE_CONSTRAINT_DATATYPE", "SQLITE_CONSTRAINT_NOTNULL"}
+    | {"SQLITE_MISMATCH", "SQLITE_TOOBIG"}
+)
+TRANSIENT = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_TIMEOUT"})
+UNAVAILABLE = frozenset({"SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PROTOCOL"})
+TIMED_OUT = frozenset({"SQLITE_INTERRUPT"})
+
+
+def transaction_options(_isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
+    """Options for one transaction; here every transaction is serializable already."""
+    return READER_OPTIONS | {"sqlite_query_only": True} if read_only else {}

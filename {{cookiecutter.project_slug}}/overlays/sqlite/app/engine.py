@@ -1,0 +1,51 @@
+"""How this service speaks to SQLite: one writer at a time, readers beside it."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.settings import Settings
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Arguments for the engine; the driver itself opens no transaction (see `begin`)."""
+    return {
+        "echo": settings.database_echo,
+        "pool_size": settings.database_pool_size,
+        "max_overflow": settings.database_max_overflow,
+        "pool_timeout": settings.database_pool_timeout,
+        "connect_args": {"isolation_level": None, "timeout": settings.database_busy_timeout},
+    }
+
+
+def error_code(error: BaseException | None) -> str | None:
+    """Name what SQLite said, such as `SQLITE_CONSTRAINT_UNIQUE`."""
+    return getattr(error, "sqlite_errorname", None)
+
+
+def prepare(engine: Engine) -> None:
+    """Make every connection of the engine keep the rules of this module."""
+    event.listen(engine, "connect", set_pragmas)
+    event.listen(engine, "begin", begin)
+
+
+def set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    """Readers beside the writer, a sync per checkpoint, and foreign keys that count."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def begin(connection: Connection) -> None:
+    """Take the write lock at once: a reader that turned into a writer could only fail.
+
+    Python's driver would begin at the first write, after the rows to be changed were
+    read: lost updates. SQLAlchemy's page on SQLite describes this recipe.
+    """
+    options = connection.get_execution_options()
+    query_only = "ON" if options.get("sqlite_query_only") else "OFF"
+    connection.exec_driver_sql(f"PRAGMA query_only = {query_only}")
+    connection.exec_driver_sql(f"BEGIN {options.get('sqlite_begin', 'IMMEDIATE')}")

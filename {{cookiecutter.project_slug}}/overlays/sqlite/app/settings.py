@@ -1,0 +1,42 @@
+"""Settings, read from the environment or from `.env`."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+DEFAULT_URL = make_url(
+    "{{ cookiecutter.__database_url }}",
+)
+
+
+def parse_url(value: URL | str) -> URL:
+    """Parse a URL, or raise `ValueError` with a sentence."""
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise ValueError(f"is not the URL of a database: write it like {DEFAULT_URL}") from None
+    if url.drivername != DEFAULT_URL.drivername or url.database in {None, "", ":memory:"}:
+        raise ValueError(
+            f"{url} is not a database of this service:"
+            f" the URL begins with {DEFAULT_URL.drivername}:/// and ends with the path of a file"
+        )
+    return url
+
+
+class Settings(BaseSettings):
+    """What may differ from one deployment to the next."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+    database_url: Annotated[URL, NoDecode, BeforeValidator(parse_url)] = DEFAULT_URL
+    database_pool_size: int = Field(10, ge=1, description="Connections, and requests that hold one")
+    database_max_overflow: int = Field(5, ge=0, description="Connections for work beside requests")
+    database_pool_timeout: int = Field(5, ge=1, description="Seconds to wait for a connection")
+    database_busy_timeout: int = Field(30, ge=1, description="Seconds to wait for another writer")
+    database_max_waiting: int = Field(100, ge=0, description="Requests that may wait in line")
+    database_echo: bool = Field(default=False, description="Log every statement")

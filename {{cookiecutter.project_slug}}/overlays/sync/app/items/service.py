@@ -1,0 +1,55 @@
+"""What can be done with items; the caller owns the transaction, so nothing here commits."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from app.items.models import Item
+from app.items.schemas import ItemCreate, ItemUpdate
+
+
+def create_item(session: Session, data: ItemCreate) -> Item:
+    """Store one item; the flush gives it its key."""
+    item = Item(**data.model_dump())
+    session.add(item)
+    session.flush()
+    return item
+
+
+def create_items(session: Session, data: Sequence[ItemCreate]) -> int:
+    """Store many items with one INSERT, all or none; return how many."""
+    session.execute(insert(Item), [item.model_dump() for item in data])
+    return len(data)
+
+
+def get_item(session: Session, item_id: int) -> Item | None:
+    """Find an item by its key."""
+    return session.get(Item, item_id)
+
+
+def list_items(
+    session: Session, *, limit: int, after: int | None = None, category: str | None = None
+) -> Sequence[Item]:
+    """Give up to `limit` items in the order of their keys, from behind the key `after`."""
+    query = select(Item).order_by(Item.id).limit(limit)
+    if after is not None:
+        query = query.where(Item.id > after)
+    if category is not None:
+        query = query.where(Item.category == category)
+    items = session.scalars(query)
+    return items.all()
+
+
+def update_item(session: Session, item: Item, data: ItemUpdate) -> Item:
+    """Change what the client sent, and nothing else."""
+    for name, value in data.model_dump(exclude_unset=True).items():
+        setattr(item, name, value)
+    session.flush()
+    return item
+
+
+def delete_item(session: Session, item: Item) -> None:
+    """Remove an item."""
+    session.delete(item)
+    session.flush()

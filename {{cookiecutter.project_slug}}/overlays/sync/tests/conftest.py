@@ -1,0 +1,64 @@
+"""Fixtures: a database of the tests' own, and the app on it.
+
+A test runs in one transaction that is rolled back at its end; what the code under
+test commits is a savepoint in there. A test marked `commits` has real transactions,
+and its rows are deleted afterwards.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.database import Database, connected
+from app.main import create_app
+from app.models import Base
+from app.settings import Settings
+from tests.database import scratch_database
+
+
+@pytest.fixture(scope="session")
+def settings() -> Iterator[Settings]:
+    """The settings of the service, but for the database: that is made and migrated here."""
+    with scratch_database(Settings().database_url) as url:
+        settings = Settings(database_url=url)
+        command.upgrade(alembic_config(settings), "head")
+        yield settings
+
+
+def alembic_config(settings: Settings) -> Config:
+    return Config(toml_file="pyproject.toml", attributes={"settings": settings})
+
+
+@pytest.fixture
+def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """The database as the app has it, rolled back after the test unless that `commits`."""
+    with connected(settings) as db:
+        if request.node.get_closest_marker("commits"):
+            yield db
+            with db.sessions.begin() as session:
+                for table in reversed(Base.metadata.sorted_tables):
+                    session.execute(table.delete())
+            return
+        with db.engine.connect() as connection:
+            transaction = connection.begin()
+            for factory in (db.sessions, db.readers):
+                factory.configure(bind=connection, join_transaction_mode="create_savepoint")
+            yield db
+            transaction.rollback()
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: FastAPI, db: Database) -> Iterator[TestClient]:
+    """A client of the app; `db` takes the place of the one that its lifespan made."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        client.app_state["db"] = db
+        yield client
