@@ -1,0 +1,42 @@
+"""Draw `interactive.svg` from a real run: `uv run python docs/record.py`; needs tmux."""
+
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+ROOT = Path(__file__).parents[1]
+WIDTH = 84
+ANSWERS = ["Stock", "", "Keeps stock of what the shop has", "", "", "2", "2", ""]
+
+
+def tmux(*arguments: str) -> str:
+    """Send one command to a tmux server of our own."""
+    command = ["tmux", "-L", "record", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def record(folder: str) -> str:
+    """Answer every question as a person would; give what the terminal shows in the end."""
+    subprocess.run(["git", "clone", "--quiet", ROOT, f"{folder}/template"], check=True)
+    tmux("new-session", "-d", "-x", str(WIDTH), "-y", "40", "-c", folder, "env PS1='$ ' bash --norc")
+    tmux("send-keys", "clear; cookiecutter template", "Enter")
+    for answer in ANSWERS:
+        time.sleep(1.5)
+        tmux("send-keys", "-l", answer)
+        tmux("send-keys", "Enter")
+    time.sleep(3)
+    screen = tmux("capture-pane", "-e", "-p")
+    tmux("kill-server")
+    return screen
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        screen = record(folder).rstrip().removesuffix("$").rstrip()
+    console = Console(record=True, width=WIDTH, file=Path("/dev/null").open("w"))
+    console.print(Text.from_ansi(screen))
+    console.save_svg(str(ROOT / "docs/interactive.svg"), title="uvx cookiecutter .")
