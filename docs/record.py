@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 import time
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +23,9 @@ def tmux(*arguments: str) -> str:
 def record(folder: str) -> str:
     """Answer every question as a person would; give what the terminal shows in the end."""
     subprocess.run(["git", "clone", "--quiet", ROOT, f"{folder}/template"], check=True)
-    tmux("new-session", "-d", "-x", str(WIDTH), "-y", "40", "-c", folder, "env PS1='$ ' bash --norc")
+    tmux(
+        "new-session", "-d", "-x", str(WIDTH), "-y", "40", "-c", folder, "env PS1='$ ' bash --norc"
+    )
     tmux("send-keys", "clear; cookiecutter template", "Enter")
     for answer in ANSWERS:
         time.sleep(1.5)
@@ -37,6 +40,6 @@ def record(folder: str) -> str:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         screen = record(folder).rstrip().removesuffix("$").rstrip()
-    console = Console(record=True, width=WIDTH, file=Path("/dev/null").open("w"))
+    console = Console(record=True, width=WIDTH, file=StringIO())
     console.print(Text.from_ansi(screen))
     console.save_svg(str(ROOT / "docs/interactive.svg"), title="uvx cookiecutter .")

@@ -29,8 +29,8 @@ TEXTS = {"project_name": 100, "description": 200, "full_name": 100, "email": 100
 SLUG_LENGTH = 50  # leaves room for `_test` in the name of a database
 
 
-def objections(answers):
-    """Yield a sentence on each answer that must change."""
+def objections_to_texts(answers):
+    """Yield a sentence on each free text that would break the files it goes into."""
     for key, length in TEXTS.items():
         text = answers[key]
         if not text.isprintable() or set(text) & set('"\\{}'):
@@ -47,7 +47,9 @@ def objections(answers):
     elif answers["email"] and not answers["full_name"]:
         yield f"email {answers['email']!r} stands alone: give full_name too, or leave both empty"
 
-    slug = answers["project_slug"]
+
+def objections_to_slug(slug):
+    """Yield a sentence if no folder, database and distribution can have this name."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug):
         yield (
             f"project_slug {slug!r} is not lower-case words joined by hyphens: "
@@ -63,6 +65,11 @@ def objections(answers):
             f"choose a name such as '{slug}-api'"
         )
 
+
+def objections(answers):
+    """Yield a sentence on each answer that must change."""
+    yield from objections_to_texts(answers)
+    yield from objections_to_slug(answers["project_slug"])
     session, database, driver = map(answers.get, ("session", "database", "driver"))
     drivers = answers["_databases"][database][session]
     if driver not in drivers:

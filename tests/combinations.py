@@ -30,7 +30,8 @@ class Combination:
     @property
     def overlays(self) -> list[str]:
         """The overlays that the table names."""
-        return DATABASES[self.database][self.session][self.driver]["overlays"]
+        overlays: list[str] = DATABASES[self.database][self.session][self.driver]["overlays"]
+        return overlays
 
 
 COMBINATIONS = [

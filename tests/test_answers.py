@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, Combination
 from pytest_cookies.plugin import Result
+
+from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, Combination
 
 Bake = Callable[..., Result]
 
@@ -144,9 +145,13 @@ def test_every_objection_is_made_at_once(output: Path) -> None:
         assert any(line.startswith(f"{key} ") for line in done.stdout.splitlines()), done.stdout
 
 
-@pytest.mark.parametrize("name", ["My API", "O'Brien & Sons <1>", "Été 🚀", "x" * 100, "100 % #1 *a* _b_"])
+@pytest.mark.parametrize(
+    "name", ["My API", "O'Brien & Sons <1>", "Été 🚀", "x" * 100, "100 % #1 *a* _b_"]
+)
 def test_an_unusual_name_is_kept(name: str, bake: Bake) -> None:
-    result = bake(project_name=name, project_slug="my-api", full_name="Zoë O'Neil", email="z@example.com")
+    result = bake(
+        project_name=name, project_slug="my-api", full_name="Zoë O'Neil", email="z@example.com"
+    )
     assert (result.exit_code, result.exception) == (0, None)
     assert name in (result.project_path / "README.md").read_text(encoding="utf-8")
     main = (result.project_path / "app/main.py").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from combinations import QUESTIONS, Combination
 from conftest import PYTHONS, UV, alembic, create_database, run, skip_unless_installable
 
@@ -26,7 +27,14 @@ def test_its_migrations_lead_up_and_down(
 ) -> None:
     url = database_url(combination, "my_api_migrations")
     create_database(project, environment, url)
-    steps = ["upgrade head", "check", "downgrade base", "upgrade head", "check", "upgrade head --sql"]
+    steps = [
+        "upgrade head",
+        "check",
+        "downgrade base",
+        "upgrade head",
+        "check",
+        "upgrade head --sql",
+    ]
     done = alembic(project, environment, url, *steps)
     assert "CREATE TABLE items" in done.stdout
 
@@ -70,7 +78,9 @@ def test_a_missing_server_is_one_sentence(
         assert "passed" in done.stdout  # its tests have a file of their own
         return
     url = f"{combination.database}+{combination.driver}://me:hunter2@127.0.0.1:9/my_api"
-    done = run(environment / "python", "-m", "pytest", "-q", cwd=project, check=False, DATABASE_URL=url)
+    done = run(
+        environment / "python", "-m", "pytest", "-q", cwd=project, check=False, DATABASE_URL=url
+    )
     assert done.returncode == 1
     assert "127.0.0.1:9" in done.stdout
     assert "hunter2" not in done.stdout

@@ -9,18 +9,15 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
 from combinations import COMBINATIONS, DATABASES, Combination
 from conftest import alembic, clean_environment, create_database, free_port, wait_for_port
 
-USUAL = [
-    it for it in COMBINATIONS if it.driver == next(iter(DATABASES[it.database][it.session]))
-]
+USUAL = [it for it in COMBINATIONS if it.driver == next(iter(DATABASES[it.database][it.session]))]
 
 
 @contextmanager
-def serving(
-    project: Path, environment: Path, url: str, **settings: str
-) -> Iterator[httpx2.Client]:
+def serving(project: Path, environment: Path, url: str, **settings: str) -> Iterator[httpx2.Client]:
     """Keep `fastapi run` running, give a client of it, and stop it as a supervisor would."""
     port = free_port()
     log = project / "log"
@@ -29,7 +26,11 @@ def serving(
             [environment / "fastapi", "run", "--host", "127.0.0.1", "--port", str(port)],
             cwd=project,
             env=clean_environment()
-            | {"DATABASE_URL": url, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error::ResourceWarning"}
+            | {
+                "DATABASE_URL": url,
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONWARNINGS": "error::ResourceWarning",
+            }
             | settings,
             stdout=output,
             stderr=subprocess.STDOUT,

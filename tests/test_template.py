@@ -9,14 +9,16 @@ from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
+from pytest_cookies.plugin import Cookies
+
 from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, TEMPLATE, Combination
 from conftest import UV, run, skip_unless_installable
-from pytest_cookies.plugin import Cookies
 
 OVERLAYS = TEMPLATE / "overlays"
 FREE_ANSWERS = {
     "project_name": "The Stock & Orders of O'Brien's shops: what there is, what is missing, what comes when, part 1",
-    "description": "Keeps stock of what the shops have, what they lack and what was ordered; " + "x" * 100,
+    "description": "Keeps stock of what the shops have, what they lack and what was ordered; "
+    + "x" * 100,
     "full_name": "Zoë O'Brien",
     "email": "zoe@example.com",
     "project_slug": "stock-and-orders-of-the-shops-what-is-there-part-1",
@@ -119,9 +121,10 @@ def test_requirements_are_what_is_imported(combination: Combination, project: Pa
     } else set()  # fmt: skip
     assert imports(project, "app", "migrations") - brought == required
     assert imports(project, "tests") - required - brought == development - (tools - {"pytest"})
-    assert f"sqlalchemy{DATABASES[combination.database][combination.session][combination.driver]['extra']}>=" in (
-        project / "pyproject.toml"
-    ).read_text()
+    assert (
+        f"sqlalchemy{DATABASES[combination.database][combination.session][combination.driver]['extra']}>="
+        in (project / "pyproject.toml").read_text()
+    )
 
 
 def test_every_requirement_has_a_floor_and_no_ceiling(
@@ -145,7 +148,9 @@ def test_every_setting_has_a_reader_and_is_documented(
     for name in settings:
         assert f"settings.{name}" in readers, name
         assert f"{name.upper()}=" in example, name
-    assert {*re.findall(r"^(?:# )?(\w+)=", example, re.MULTILINE)} == {name.upper() for name in settings}
+    assert {*re.findall(r"^(?:# )?(\w+)=", example, re.MULTILINE)} == {
+        name.upper() for name in settings
+    }
 
 
 def test_every_function_and_module_is_used(combination: Combination, project: Path) -> None:
@@ -168,11 +173,11 @@ def test_the_project_is_clean_under_its_own_tools(
 
 
 @pytest.mark.parametrize("session", QUESTIONS["session"])
-def test_long_answers_leave_it_clean(
-    session: str, cookies: Cookies, environment: Path
-) -> None:
+def test_long_answers_leave_it_clean(session: str, cookies: Cookies, environment: Path) -> None:
     for database in DATABASES:
-        result = cookies.bake(extra_context=FREE_ANSWERS | {"session": session, "database": database})
+        result = cookies.bake(
+            extra_context=FREE_ANSWERS | {"session": session, "database": database}
+        )
         assert (result.exit_code, result.exception) == (0, None)
         run(environment / "ruff", "format", "--check", "--no-cache", cwd=result.project_path)
         run(environment / "ruff", "check", "--no-cache", cwd=result.project_path)
@@ -189,14 +194,12 @@ def test_the_sync_twins_are_derived_from_async() -> None:
 
 def test_two_overlays_never_hold_the_same_path(combination: Combination) -> None:
     names = {combination.session, *combination.overlays}
-    laid = [
-        folder
-        for folder in sorted(OVERLAYS.iterdir())
-        if set(folder.name.split("+")) <= names
-    ]
+    laid = [folder for folder in sorted(OVERLAYS.iterdir()) if set(folder.name.split("+")) <= names]
     assert {folder.name for folder in laid} >= names
     paths = {folder: {path.relative_to(folder) for path in files(folder)} for folder in laid}
-    shared = {path.relative_to(TEMPLATE) for path in files(TEMPLATE) if OVERLAYS not in path.parents}
+    shared = {
+        path.relative_to(TEMPLATE) for path in files(TEMPLATE) if OVERLAYS not in path.parents
+    }
     for one, other in combinations([*paths.values(), shared], 2):
         assert one & other == set()
 
