@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from app import errors, health
 from app.database import lifespan
+from app.deadline import Deadline
 from app.items.router import router as items_router
 from app.settings import Settings
 
@@ -17,6 +18,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     errors.install(app)
+    if settings.request_timeout is not None:
+        app.add_middleware(Deadline, seconds=settings.request_timeout)
     app.include_router(health.router)
     app.include_router(items_router)
     return app

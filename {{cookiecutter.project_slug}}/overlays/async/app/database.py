@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from app.deadline import pass_deadline
 from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
 from app.engine import engine_options, error_code, prepare
 from app.reading import ReadOnlySession
@@ -128,6 +129,7 @@ async def get_session(request: Request, _: SlotDep) -> AsyncIterator[AsyncSessio
     db: Database = request.state.db
     async with db.sessions.begin() as session:
         yield session
+        pass_deadline(request)
 
 
 async def get_reader(request: Request, _: SlotDep) -> AsyncIterator[AsyncSession]:

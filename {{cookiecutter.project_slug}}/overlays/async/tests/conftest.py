@@ -5,7 +5,10 @@ test commits is a savepoint in there. A test marked `commits` has real transacti
 and its rows are deleted afterwards.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
 
 import pytest
 from alembic import command
@@ -19,6 +22,14 @@ from app.main import create_app
 from app.models import Base
 from app.settings import Settings
 from tests.database import scratch_database
+
+T = TypeVar("T")
+ClientOf = Callable[[FastAPI], AbstractAsyncContextManager[AsyncClient]]
+
+
+async def at_once(count: int, call: Callable[[], Awaitable[T]]) -> list[T]:
+    """Call many times at the same time, as so many clients would."""
+    return list(await asyncio.gather(*(call() for _ in range(count))))
 
 
 @pytest.fixture(scope="session")
@@ -65,12 +76,29 @@ def app(settings: Settings) -> FastAPI:
 
 
 @pytest.fixture
-async def client(anyio_backend: str, app: FastAPI, db: Database) -> AsyncIterator[AsyncClient]:
+async def client(app: FastAPI, db: Database) -> AsyncIterator[AsyncClient]:
     """A client of the app; `db` takes the place of the one that its lifespan would make."""
-
-    async def with_db(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "state": {"db": db}}, receive, send)
-
-    transport = ASGITransport(with_db, raise_app_exceptions=False)
-    async with AsyncClient(transport=transport, base_url="http://test") as client:
+    async with serving(app, {"db": db}) as client:
         yield client
+
+
+@pytest.fixture
+def client_of(anyio_backend: str) -> ClientOf:
+    """A way to a client of another app, with a database that its own lifespan makes."""
+
+    @asynccontextmanager
+    async def client_of(app: FastAPI) -> AsyncIterator[AsyncClient]:
+        async with app.router.lifespan_context(app) as state, serving(app, state) as client:
+            yield client
+
+    return client_of
+
+
+def serving(app: FastAPI, state: Any) -> AsyncClient:
+    """Make a client of the app as its lifespan leaves it."""
+
+    async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": dict(state)}, receive, send)
+
+    transport = ASGITransport(with_state, raise_app_exceptions=False)
+    return AsyncClient(transport=transport, base_url="http://test")

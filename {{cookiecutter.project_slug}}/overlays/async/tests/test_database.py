@@ -1,4 +1,4 @@
-"""The tests keep to a database of their own, and to their own rows in it."""
+"""Connections are set up as they should be, and tests keep to a database of their own."""
 
 import pytest
 from sqlalchemy import func, select, text
@@ -6,7 +6,7 @@ from sqlalchemy import func, select, text
 from app.database import Database
 from app.items.models import Item
 from app.settings import Settings
-from tests.database import CURRENT_DATABASE
+from tests.dialect import CURRENT_DATABASE, LIMITS
 
 
 async def test_the_development_database_is_never_touched(db: Database) -> None:
@@ -15,6 +15,12 @@ async def test_the_development_database_is_never_touched(db: Database) -> None:
     development = Settings().database_url.database
     assert current != development
     assert str(current).removesuffix(".db").endswith("_test")
+
+
+@pytest.mark.parametrize(("question", "answer"), LIMITS.items())
+async def test_every_connection_is_set_up(question: str, answer: object, db: Database) -> None:
+    async with db.sessions() as session:
+        assert await session.scalar(text(question)) == answer
 
 
 @pytest.mark.parametrize("_round", [1, 2])

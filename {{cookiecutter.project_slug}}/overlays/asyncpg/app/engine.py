@@ -31,8 +31,9 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 
 
 def error_code(error: BaseException | None) -> str | None:
-    """Give the SQLSTATE of an error of the driver."""
-    return getattr(error, "sqlstate", None)
+    """Give the SQLSTATE of an error; what asyncpg refuses by itself has it in the cause."""
+    cause = getattr(error, "__cause__", None)
+    return getattr(error, "sqlstate", None) or getattr(cause, "sqlstate", None)
 
 
 def prepare(engine: Engine) -> None:

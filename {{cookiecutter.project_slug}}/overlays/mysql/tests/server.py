@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 from sqlalchemy import URL
 
-CURRENT_DATABASE = "SELECT database()"
 CREATE_DATABASE = "CREATE DATABASE {} CHARACTER SET utf8mb4"
 MAINTENANCE_DATABASE = "information_schema"
 HINT = "Start a server there, or set DATABASE_URL to one whose user may create databases."

@@ -10,8 +10,8 @@ READER_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 # Codes from appendix A of the manual.
 CONFLICT = frozenset({"23503", "23505", "23P01"})  # foreign key, unique, exclusion
 INVALID = frozenset(
-    {"22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23514"}
-)  # length, range, dates, characters, spelling, null, check
+    {"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23514"}
+)  # data, length, range, dates, characters, spelling, null, check
 TRANSIENT = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, lock not available
 UNAVAILABLE = frozenset(
     {"08000", "08001", "08003", "08004", "08006", "53300", "57P01", "57P02", "57P03", "57P05"}

@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import URL, make_url
 
-CURRENT_DATABASE = "SELECT current_database()"
 CREATE_DATABASE = "CREATE DATABASE {}"
 MAINTENANCE_DATABASE = "postgres"
 HINT = (

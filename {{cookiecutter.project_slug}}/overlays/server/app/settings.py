@@ -46,3 +46,6 @@ class Settings(BaseSettings):
         30, ge=1, description="Seconds a statement may run, or a transaction idle, on the server"
     )
     database_echo: bool = Field(default=False, description="Log every statement")
+    request_timeout: float | None = Field(
+        default=None, gt=0, description="Seconds a request may take before it is answered 503"
+    )

@@ -40,3 +40,6 @@ class Settings(BaseSettings):
     database_busy_timeout: int = Field(30, ge=1, description="Seconds to wait for another writer")
     database_max_waiting: int = Field(100, ge=0, description="Requests that may wait in line")
     database_echo: bool = Field(default=False, description="Log every statement")
+    request_timeout: float | None = Field(
+        default=None, gt=0, description="Seconds a request may take before it is answered 503"
+    )

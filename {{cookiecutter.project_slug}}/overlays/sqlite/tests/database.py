@@ -7,9 +7,6 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import URL
 
-# Asks a connection which database it is in.
-CURRENT_DATABASE = "SELECT file FROM pragma_database_list WHERE name = 'main'"
-
 
 @contextmanager
 def scratch_database(url: URL) -> Iterator[URL]:

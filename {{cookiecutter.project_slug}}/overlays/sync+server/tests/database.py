@@ -9,15 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.database import connected
 from app.settings import Settings
-from tests.server import (
-    CREATE_DATABASE,
-    CURRENT_DATABASE,
-    HINT,
-    MAINTENANCE_DATABASE,
-    running_server,
-)
-
-__all__ = ["CURRENT_DATABASE", "scratch_database"]
+from tests.server import CREATE_DATABASE, HINT, MAINTENANCE_DATABASE, running_server
 
 
 @contextmanager

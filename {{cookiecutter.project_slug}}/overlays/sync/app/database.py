@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.deadline import pass_deadline
 from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
 from app.engine import engine_options, error_code, prepare
 from app.reading import ReadOnlySession
@@ -114,6 +115,7 @@ async def get_slot(request: Request) -> AsyncIterator[None]:
             headers={"Retry-After": "1"},
         )
     async with db.slots:
+        pass_deadline(request)
         yield
 
 
@@ -125,6 +127,7 @@ def get_session(request: Request, _: SlotDep) -> Iterator[Session]:
     db: Database = request.state.db
     with db.sessions.begin() as session:
         yield session
+        pass_deadline(request)
 
 
 def get_reader(request: Request, _: SlotDep) -> Iterator[Session]:

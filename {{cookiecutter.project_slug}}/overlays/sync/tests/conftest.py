@@ -5,7 +5,10 @@ test commits is a savepoint in there. A test marked `commits` has real transacti
 and its rows are deleted afterwards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import pytest
 from alembic import command
@@ -18,6 +21,16 @@ from app.main import create_app
 from app.models import Base
 from app.settings import Settings
 from tests.database import scratch_database
+
+T = TypeVar("T")
+ClientOf = Callable[[FastAPI], AbstractContextManager[TestClient]]
+
+
+def at_once(count: int, call: Callable[[], T]) -> list[T]:
+    """Call many times at the same time, as so many clients would."""
+    with ThreadPoolExecutor(count) as pool:
+        calls = [pool.submit(call) for _ in range(count)]
+    return [made.result() for made in calls]
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +75,9 @@ def client(app: FastAPI, db: Database) -> Iterator[TestClient]:
     with TestClient(app, raise_server_exceptions=False) as client:
         client.app_state["db"] = db
         yield client
+
+
+@pytest.fixture
+def client_of() -> ClientOf:
+    """A way to a client of another app, with a database that its own lifespan makes."""
+    return lambda app: TestClient(app, raise_server_exceptions=False)

@@ -1,0 +1,48 @@
+"""A deadline for every request, where `REQUEST_TIMEOUT` sets one."""
+
+import math
+
+import anyio
+from fastapi import Request, status
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import problem
+
+
+class Deadline:
+    """Pure ASGI: cancels a request that takes too long, which rolls it back, and answers 503."""
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        """Wrap `app`; `seconds` is the time that a request may take."""
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request within the time there is; a response that has begun is cut off."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        with anyio.move_on_after(self.seconds) as deadline:
+            scope["state"]["deadline"] = deadline
+            await self.app(scope, receive, watched)
+        if deadline.cancelled_caught and not begun:
+            response = problem(
+                status.HTTP_503_SERVICE_UNAVAILABLE,
+                "The request took too long: try again.",
+                {"Retry-After": "1"},
+            )
+            await response(scope, receive, send)
+
+
+def pass_deadline(request: Request) -> None:
+    """Lift the deadline: what is committed next must not be answered 503."""
+    deadline: anyio.CancelScope | None = getattr(request.state, "deadline", None)
+    if deadline is not None:
+        deadline.deadline = math.inf

@@ -1,0 +1,35 @@
+"""A request that takes too long is answered 503, and leaves nothing behind."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, select
+
+from app.database import Database, SessionDep
+from app.items.models import Item
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import ClientOf
+
+pytestmark = pytest.mark.commits
+
+
+async def test_a_request_beyond_its_deadline_is_rolled_back(
+    settings: Settings, client_of: ClientOf, db: Database
+) -> None:
+    app = create_app(settings.model_copy(update={"request_timeout": 0.1}))
+
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        session.add(Item(name="Lamp", category="light", quantity=1))
+        await session.flush()
+        await asyncio.sleep(0.3)
+
+    async with client_of(app) as client:
+        response = await client.post("/probe")
+        assert response.status_code == 503
+        assert response.headers["Retry-After"]
+        after = await client.get("/health/ready")
+        assert after.status_code == 200
+    async with db.readers() as reader:
+        assert await reader.scalar(select(func.count()).select_from(Item)) == 0

@@ -1,0 +1,72 @@
+"""Each error of the database has one meaning, and its answer gives nothing away."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient, Response
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, text
+from sqlalchemy.schema import CreateTable, DropTable
+
+from app.database import Database, SessionDep
+from app.items.models import Item
+from tests.dialect import UNFIT
+
+pytestmark = pytest.mark.commits
+
+LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
+
+
+def assert_problem(response: Response, code: int) -> None:
+    assert response.status_code == code, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert ("Retry-After" in response.headers) == (code == 503)
+    for secret in ("INSERT", "items", "Lamp", "constraint", "xxx"):
+        assert secret not in response.text
+
+
+async def insert_item(app: FastAPI, client: AsyncClient, values: dict[str, Any]) -> Response:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        await session.execute(insert(Item).values(**values))
+
+    return await client.post("/probe")
+
+
+async def test_a_duplicate_is_a_conflict(app: FastAPI, client: AsyncClient) -> None:
+    await client.post("/items", json=LAMP)
+    assert_problem(await insert_item(app, client, LAMP), 409)
+
+
+@pytest.mark.parametrize("values", UNFIT.values(), ids=UNFIT)
+async def test_a_value_that_does_not_fit_is_refused(
+    values: dict[str, Any], app: FastAPI, client: AsyncClient
+) -> None:
+    assert_problem(await insert_item(app, client, LAMP | values), 422)
+
+
+async def test_a_reference_to_nothing_is_a_conflict(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    items = Item.metadata.tables["items"]
+    notes = Table("notes", MetaData(), Column("item_id", Integer, ForeignKey(items.c.id)))
+
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        await session.execute(insert(notes).values(item_id=404))
+
+    async with db.engine.begin() as connection:
+        await connection.execute(CreateTable(notes))
+    assert_problem(await client.post("/probe"), 409)
+    async with db.engine.begin() as connection:
+        await connection.execute(DropTable(notes))
+
+
+async def test_an_error_of_ours_is_no_fault_of_the_client(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.get("/probe")
+    async def probe(session: SessionDep) -> None:
+        await session.execute(text("SELECT nothing FROM nowhere"))
+
+    assert_problem(await client.get("/probe"), 500)

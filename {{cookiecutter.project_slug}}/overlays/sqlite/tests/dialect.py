@@ -1,0 +1,23 @@
+"""What the tests must know of SQLite."""
+
+from typing import Any
+
+from app.settings import DEFAULT_URL
+
+CURRENT_DATABASE = "SELECT file FROM pragma_database_list WHERE name = 'main'"
+
+# What every connection of the service answers.
+LIMITS = {"PRAGMA foreign_keys": 1, "PRAGMA journal_mode": "wal", "PRAGMA busy_timeout": 30_000}
+
+# Statements after which only COMMIT fails, after so many seconds.
+FAIL_AT_COMMIT = [
+    "CREATE TABLE one (id INTEGER PRIMARY KEY)",
+    "CREATE TABLE two (one_id INTEGER REFERENCES one DEFERRABLE INITIALLY DEFERRED)",
+    "INSERT INTO two VALUES (1)",
+]
+PAUSE = 0.0
+
+# Values that the table of items cannot hold; SQLite minds neither length nor range.
+UNFIT: dict[str, dict[str, Any]] = {"null": {"name": None}, "check": {"quantity": -1}}
+
+UNREACHABLE = DEFAULT_URL.set(database="nowhere/at/all.db")

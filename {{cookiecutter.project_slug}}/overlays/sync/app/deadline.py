@@ -1,0 +1,36 @@
+"""A deadline for every request, where `REQUEST_TIMEOUT` sets one."""
+
+import math
+import time
+
+from fastapi import HTTPException, Request, status
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Deadline:
+    """Pure ASGI: notes when a request must be done.
+
+    A thread cannot be cut off, so a request ends when its statement does (the server limits
+    that), and is rolled back and answered 503 instead of being committed too late.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        """Wrap `app`; `seconds` is the time that a request may take."""
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] == "http":
+            scope["state"]["deadline"] = time.monotonic() + self.seconds
+        await self.app(scope, receive, send)
+
+
+def pass_deadline(request: Request) -> None:
+    """Raise `HTTPException` if the request is late."""
+    if time.monotonic() > getattr(request.state, "deadline", math.inf):
+        raise HTTPException(
+            status.HTTP_503_SERVICE_UNAVAILABLE,
+            "The request took too long: try again.",
+            headers={"Retry-After": "1"},
+        )

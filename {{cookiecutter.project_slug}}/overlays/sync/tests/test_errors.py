@@ -1,0 +1,71 @@
+"""Each error of the database has one meaning, and its answer gives nothing away."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, text
+from sqlalchemy.schema import CreateTable, DropTable
+
+from app.database import Database, SessionDep
+from app.items.models import Item
+from tests.dialect import UNFIT
+
+pytestmark = pytest.mark.commits
+
+LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
+
+
+def assert_problem(response: Response, code: int) -> None:
+    assert response.status_code == code, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert ("Retry-After" in response.headers) == (code == 503)
+    for secret in ("INSERT", "items", "Lamp", "constraint", "xxx"):
+        assert secret not in response.text
+
+
+def insert_item(app: FastAPI, client: TestClient, values: dict[str, Any]) -> Response:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        session.execute(insert(Item).values(**values))
+
+    return client.post("/probe")
+
+
+def test_a_duplicate_is_a_conflict(app: FastAPI, client: TestClient) -> None:
+    client.post("/items", json=LAMP)
+    assert_problem(insert_item(app, client, LAMP), 409)
+
+
+@pytest.mark.parametrize("values", UNFIT.values(), ids=UNFIT)
+def test_a_value_that_does_not_fit_is_refused(
+    values: dict[str, Any], app: FastAPI, client: TestClient
+) -> None:
+    assert_problem(insert_item(app, client, LAMP | values), 422)
+
+
+def test_a_reference_to_nothing_is_a_conflict(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    items = Item.metadata.tables["items"]
+    notes = Table("notes", MetaData(), Column("item_id", Integer, ForeignKey(items.c.id)))
+
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        session.execute(insert(notes).values(item_id=404))
+
+    with db.engine.begin() as connection:
+        connection.execute(CreateTable(notes))
+    assert_problem(client.post("/probe"), 409)
+    with db.engine.begin() as connection:
+        connection.execute(DropTable(notes))
+
+
+def test_an_error_of_ours_is_no_fault_of_the_client(app: FastAPI, client: TestClient) -> None:
+    @app.get("/probe")
+    def probe(session: SessionDep) -> None:
+        session.execute(text("SELECT nothing FROM nowhere"))
+
+    assert_problem(client.get("/probe"), 500)

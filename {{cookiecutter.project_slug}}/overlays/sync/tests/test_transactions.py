@@ -1,0 +1,121 @@
+"""A response tells the truth: it follows the commit, and an error leaves nothing behind."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select, text
+
+from app.database import Database, SessionDep
+from app.items.models import Item
+from tests.dialect import FAIL_AT_COMMIT, PAUSE
+
+pytestmark = pytest.mark.commits
+
+
+def lamp() -> Item:
+    return Item(name="Lamp", category="light", quantity=1)
+
+
+def count_items(db: Database) -> int:
+    with db.readers() as reader:
+        return reader.scalar(select(func.count()).select_from(Item)) or 0
+
+
+def test_a_commit_that_fails_is_an_error_response(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    @app.post("/probe", status_code=201)
+    def probe(session: SessionDep) -> str:
+        session.add(lamp())
+        session.flush()
+        for statement in FAIL_AT_COMMIT:
+            session.execute(text(statement))
+        time.sleep(PAUSE)
+        return "stored"
+
+    response = client.post("/probe")
+    assert response.status_code in {409, 503}
+    assert count_items(db) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(HTTPException(418), 418), (ValueError("a bug"), 500)], ids=["http", "bug"]
+)
+def test_any_exception_rolls_back(
+    error: Exception, code: int, app: FastAPI, client: TestClient, db: Database
+) -> None:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        session.add(lamp())
+        session.flush()
+        raise error
+
+    response = client.post("/probe")
+    assert response.status_code == code
+    assert count_items(db) == 0
+
+
+def test_a_response_that_does_not_fit_its_model_rolls_back(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    @app.post("/probe", response_model=int)
+    def probe(session: SessionDep) -> str:
+        session.add(lamp())
+        session.flush()
+        return "no integer"
+
+    response = client.post("/probe")
+    assert response.status_code == 500
+    assert count_items(db) == 0
+
+
+def test_a_background_task_sees_the_row(app: FastAPI, client: TestClient, db: Database) -> None:
+    seen: list[int] = []
+
+    def count_later(db: Database) -> None:
+        seen.append(count_items(db))
+
+    @app.post("/probe")
+    def probe(request: Request, session: SessionDep, tasks: BackgroundTasks) -> None:
+        session.add(lamp())
+        tasks.add_task(count_later, request.state.db)
+
+    client.post("/probe")
+    assert seen == [1]
+
+
+def test_a_stream_cannot_reopen_the_session_of_its_request(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    errors: list[str] = []
+
+    @app.get("/probe")
+    def probe(session: SessionDep) -> StreamingResponse:
+        def lines() -> Iterator[str]:
+            try:
+                yield str(session.scalar(select(1)))
+            except Exception as error:  # noqa: BLE001
+                errors.append(str(error))
+
+        return StreamingResponse(lines())
+
+    client.get("/probe")
+    assert "closed" in errors[0]
+    assert db.engine.pool.status().endswith("Current Checked out connections: 0")
+
+
+def test_a_stream_has_a_session_of_its_own(app: FastAPI, client: TestClient, db: Database) -> None:
+    @app.get("/probe")
+    def probe(request: Request) -> StreamingResponse:
+        def lines() -> Iterator[str]:
+            with request.state.db.readers() as reader:
+                yield str(reader.scalar(select(1)))
+
+        return StreamingResponse(lines())
+
+    response = client.get("/probe")
+    assert response.text == "1"

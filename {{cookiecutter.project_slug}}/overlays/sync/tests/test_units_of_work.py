@@ -1,0 +1,94 @@
+"""`db.run`: a unit of work is done once, however often it has to be tried."""
+
+import random
+
+import pytest
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.items.models import Item
+from tests.conftest import at_once
+
+pytestmark = pytest.mark.commits
+
+ACCOUNTS = 4
+TRANSFERS = 20
+
+
+def open_accounts(db: Database) -> list[int]:
+    accounts = [
+        {"name": f"Account {number}", "category": "money", "quantity": 100}
+        for number in range(ACCOUNTS)
+    ]
+    with db.sessions.begin() as session:
+        session.execute(insert(Item), accounts)
+        keys = session.scalars(select(Item.id).order_by(Item.id))
+        return list(keys)
+
+
+def total(db: Database) -> int:
+    with db.readers() as reader:
+        return reader.scalar(select(func.sum(Item.quantity))) or 0
+
+
+def transfer(session: Session, keys: list[int], *, lock: bool) -> None:
+    """Read two balances, compute in Python, write both: what loses money where it can."""
+    query = select(Item).where(Item.id.in_(keys)).order_by(Item.id)
+    found = session.scalars(query.with_for_update() if lock else query)
+    giver, taker = found.all()
+    giver.quantity -= 1
+    taker.quantity += 1
+
+
+def move_money(db: Database, **options: object) -> None:
+    """Many workers at once move money between few accounts."""
+    keys = open_accounts(db)
+    lock = "isolation" not in options
+
+    def worker() -> None:
+        pair = random.sample(keys, 2)
+
+        def work(session: Session) -> None:
+            transfer(session, pair, lock=lock)
+
+        db.run(work, attempts=50, **options)  # type: ignore[arg-type]
+
+    at_once(TRANSFERS, worker)
+
+
+def test_money_is_conserved_by_serializable_transactions(db: Database) -> None:
+    move_money(db, isolation="SERIALIZABLE")
+    assert total(db) == 100 * ACCOUNTS
+
+
+def test_money_is_conserved_by_locked_rows(db: Database) -> None:
+    move_money(db)
+    assert total(db) == 100 * ACCOUNTS
+    with db.readers() as reader:
+        changed = reader.scalars(select(Item.quantity).where(Item.quantity != 100))
+        assert changed.all()
+
+
+def test_other_errors_are_not_tried_again(db: Database) -> None:
+    tries: list[int] = []
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        session.execute(text("SELECT nothing FROM nowhere"))
+
+    with pytest.raises(DBAPIError):
+        db.run(work)
+    assert len(tries) == 1
+
+
+def test_a_read_only_unit_of_work_cannot_write(db: Database) -> None:
+    def work(session: Session) -> None:
+        session.add(Item(name="Lamp", category="light", quantity=1))
+        session.flush()
+
+    with pytest.raises(DBAPIError):
+        db.run(work, read_only=True)
+    db.run(work)  # the connection writes again
+    assert total(db) == 1
