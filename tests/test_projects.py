@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from combinations import QUESTIONS, Combination
-from conftest import PYTHONS, UV, alembic, create_database, run, skip_unless_installable
+from conftest import PYTHONS, UV, skip_unless_installable
+from processes import alembic, create_database, run
 
 DatabaseURL = Callable[[Combination, str], str]
 

@@ -12,7 +12,8 @@ import pytest
 from pytest_cookies.plugin import Cookies
 
 from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, TEMPLATE, Combination
-from conftest import UV, run, skip_unless_installable
+from conftest import UV, skip_unless_installable
+from processes import run
 
 OVERLAYS = TEMPLATE / "overlays"
 FREE_ANSWERS = {

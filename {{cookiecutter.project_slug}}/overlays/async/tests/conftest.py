@@ -38,6 +38,12 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
+async def loop(anyio_backend: str) -> AsyncIterator[None]:
+    """Keep one event loop for all tests, so that nothing of a driver outlives its own."""
+    yield  # noqa: PT022  # a fixture that returned would let go of the loop
+
+
+@pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
     """The settings of the service, but for the database: that is made and migrated here."""
     with scratch_database(Settings().database_url) as url:
@@ -52,7 +58,7 @@ def alembic_config(settings: Settings) -> Config:
 
 @pytest.fixture
 async def db(
-    anyio_backend: str, settings: Settings, request: pytest.FixtureRequest
+    loop: None, settings: Settings, request: pytest.FixtureRequest
 ) -> AsyncIterator[Database]:
     """The database as the app has it, rolled back after the test unless that `commits`."""
     async with connected(settings) as db:
@@ -83,7 +89,7 @@ async def client(app: FastAPI, db: Database) -> AsyncIterator[AsyncClient]:
 
 
 @pytest.fixture
-def client_of(anyio_backend: str) -> ClientOf:
+def client_of(loop: None) -> ClientOf:
     """A way to a client of another app, with a database that its own lifespan makes."""
 
     @asynccontextmanager

@@ -1,9 +1,12 @@
 """A request that takes too long is answered 503, and leaves nothing behind."""
 
 import asyncio
+import time
+from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.orm import Session
 
 from app.database import Database, SessionDep
 from app.items.models import Item
@@ -12,6 +15,16 @@ from app.settings import Settings
 from tests.conftest import ClientOf
 
 pytestmark = pytest.mark.commits
+
+
+@pytest.fixture
+def slow_commit() -> Iterator[None]:
+    def sleep(_session: Session) -> None:
+        time.sleep(0.3)
+
+    event.listen(Session, "before_commit", sleep)
+    yield
+    event.remove(Session, "before_commit", sleep)
 
 
 async def test_a_request_beyond_its_deadline_is_rolled_back(
@@ -33,3 +46,13 @@ async def test_a_request_beyond_its_deadline_is_rolled_back(
         assert after.status_code == 200
     async with db.readers() as reader:
         assert await reader.scalar(select(func.count()).select_from(Item)) == 0
+
+
+async def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
+    settings: Settings, client_of: ClientOf, db: Database, slow_commit: None
+) -> None:
+    app = create_app(settings.model_copy(update={"request_timeout": 0.2}))
+    async with client_of(app) as client:
+        response = await client.post("/items", json={"name": "Lamp", "category": "light"})
+        found = await client.get(f"/items/{response.json()['id']}")
+    assert (response.status_code, found.status_code) == (201, 200)

@@ -3,13 +3,16 @@
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from httpx2 import AsyncClient, Response
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, text
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.schema import CreateTable, DropTable
 
 from app.database import Database, SessionDep
 from app.items.models import Item
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import ClientOf
 from tests.dialect import UNFIT
 
 pytestmark = pytest.mark.commits
@@ -70,3 +73,19 @@ async def test_an_error_of_ours_is_no_fault_of_the_client(
         await session.execute(text("SELECT nothing FROM nowhere"))
 
     assert_problem(await client.get("/probe"), 500)
+
+
+async def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
+    settings: Settings, client_of: ClientOf
+) -> None:
+    small = {"database_pool_size": 1, "database_max_overflow": 0, "database_pool_timeout": 1}
+    app = create_app(settings.model_copy(update=small))
+
+    @app.get("/probe")
+    async def probe(request: Request, session: SessionDep) -> None:
+        await session.execute(text("SELECT 1"))
+        async with request.state.db.readers() as second:
+            await second.execute(select(1))
+
+    async with client_of(app) as client:
+        assert_problem(await client.get("/probe"), 503)

@@ -4,8 +4,9 @@ from typing import Any, Literal
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
-# Every statement of a reader stands alone: no turn to the server for BEGIN and COMMIT.
-READER_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+# Nothing of its own: to switch AUTOCOMMIT on and off again would take more turns to the server
+# than a transaction, which begins with its first SELECT.
+READER_OPTIONS: dict[str, Any] = {}
 
 # Numbers from the servers' error references.
 CONFLICT = frozenset({1062, 1169, 1216, 1217, 1451, 1452, 1586, 1761, 1762})  # unique, foreign key

@@ -29,7 +29,6 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
         "pool_recycle": settings.database_pool_recycle,
-        "skip_autocommit_rollback": True,
         "connect_args": {
             "connect_timeout": settings.database_pool_timeout,
             "init_command": f"SET SESSION {limits}",

@@ -3,14 +3,17 @@
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, text
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.schema import CreateTable, DropTable
 
 from app.database import Database, SessionDep
 from app.items.models import Item
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import ClientOf
 from tests.dialect import UNFIT
 
 pytestmark = pytest.mark.commits
@@ -69,3 +72,19 @@ def test_an_error_of_ours_is_no_fault_of_the_client(app: FastAPI, client: TestCl
         session.execute(text("SELECT nothing FROM nowhere"))
 
     assert_problem(client.get("/probe"), 500)
+
+
+def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
+    settings: Settings, client_of: ClientOf
+) -> None:
+    small = {"database_pool_size": 1, "database_max_overflow": 0, "database_pool_timeout": 1}
+    app = create_app(settings.model_copy(update=small))
+
+    @app.get("/probe")
+    def probe(request: Request, session: SessionDep) -> None:
+        session.execute(text("SELECT 1"))
+        with request.state.db.readers() as second:
+            second.execute(select(1))
+
+    with client_of(app) as client:
+        assert_problem(client.get("/probe"), 503)

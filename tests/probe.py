@@ -1,0 +1,58 @@
+"""Endpoints that make faults, copied into a rendered project and served beside its own.
+
+Written for async sessions; `await` and `async` are taken out for sync ones.
+"""
+
+import asyncio
+import os
+import signal
+import time  # noqa: F401
+
+from app.database import ReaderDep, SessionDep
+from app.items.models import Item
+from app.main import app
+from fastapi import Request
+from sqlalchemy import select, text
+
+
+@app.get("/probe/slow")
+async def slow(session: SessionDep, seconds: float) -> int:
+    await session.scalar(select(1))
+    await asyncio.sleep(seconds)
+    return 1
+
+
+@app.post("/probe/write")
+async def write(session: SessionDep, name: str, seconds: float) -> None:
+    session.add(Item(name=name, category="gone", quantity=1))
+    await session.flush()
+    await asyncio.sleep(seconds)
+
+
+@app.post("/probe/add")
+async def add(session: SessionDep, item_id: int) -> None:
+    item = await session.get_one(Item, item_id)
+    item.quantity += 1
+
+
+@app.get("/probe/ask")
+async def ask(reader: SessionDep, question: str) -> int:
+    answer = await reader.scalar(text(question))
+    return int(answer or 0)
+
+
+@app.get("/probe/read")
+async def read(reader: ReaderDep, item_id: int) -> int:
+    item = await reader.get_one(Item, item_id)
+    return item.quantity
+
+
+@app.post("/probe/stop")
+async def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@app.get("/probe/held")
+async def held(request: Request) -> list[int]:
+    db = request.state.db
+    return [db.engine.pool.checkedout(), db.slots.statistics().tasks_waiting, db.slots.value]

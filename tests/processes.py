@@ -1,0 +1,144 @@
+"""Processes: commands in rendered projects, and services that they start."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+
+def clean_environment() -> dict[str, str]:
+    """Give the environment of this process without what it says of our own Python."""
+    ours = {"DATABASE_URL", "PYTHONPATH", "VIRTUAL_ENV"}
+    return {key: value for key, value in os.environ.items() if key not in ours}
+
+
+def run(
+    *command: str | Path, cwd: Path, check: bool = True, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a project; its output is the message of a failure."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=clean_environment() | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if check:
+        assert done.returncode == 0, f"{command} in {cwd}:\n{done.stdout}"
+    return done
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_for_port(
+    port: int, process: subprocess.Popen[str] | subprocess.Popen[bytes], log: Path
+) -> None:
+    """Wait until a process of ours answers on a port, or show what it said."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"nothing answers on port {port}:\n{log.read_text()}")
+
+
+ALEMBIC = """
+import sys
+from alembic.config import main
+for command in sys.argv[1:]:
+    main(command.split())
+"""
+
+
+def alembic(
+    project: Path, environment: Path, url: str, *commands: str
+) -> subprocess.CompletedProcess[str]:
+    """Run commands of Alembic, one after the other, in one process."""
+    return run(environment / "python", "-c", ALEMBIC, *commands, cwd=project, DATABASE_URL=url)
+
+
+CREATE = """
+import sys
+from sqlalchemy import make_url
+from tests import database
+url = make_url(sys.argv[1])
+made = database.remake(url)
+if hasattr(made, "close"):
+    import asyncio
+    asyncio.run(made)
+"""
+
+
+def create_database(project: Path, environment: Path, url: str) -> None:
+    """Make a database by the project's own means; SQLite makes its file by itself."""
+    if not url.startswith("sqlite"):
+        run(
+            environment / "python", "-c", CREATE, url, cwd=project, DATABASE_URL=url, PYTHONPATH="."
+        )
+
+
+def prepare(rendered: Path, project: Path, environment: Path, url: str) -> None:
+    """Copy a project, make its database, and bring that to its newest revision."""
+    shutil.copytree(rendered, project, dirs_exist_ok=True)
+    create_database(project, environment, url)
+    alembic(project, environment, url, "upgrade head")
+
+
+@contextmanager
+def serving(
+    project: Path,
+    environment: Path,
+    url: str,
+    *,
+    entrypoint: str = "app.main:app",
+    tracebacks: bool = False,
+    **settings: str,
+) -> Iterator[httpx2.Client]:
+    """Keep `fastapi run` running, give a client of it, and stop it as a supervisor would.
+
+    Its log may hold no traceback unless `tracebacks` expects some, and says in the end that
+    the process stopped in order.
+    """
+    port = free_port()
+    log = project / f"{port}.log"
+    own = {"DATABASE_URL": url, "PYTHONUNBUFFERED": "1", "PYTHONPATH": "."}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [
+                environment / "fastapi", "run", "--entrypoint", entrypoint,
+                "--host", "127.0.0.1", "--port", str(port),
+            ],
+            cwd=project,
+            env=clean_environment() | own | settings,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        wait_for_port(port, process, log)
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait(30)
+    said = log.read_text()
+    assert tracebacks or "Traceback" not in said, said
+    assert "garbage collector" not in said, said
+    if sys.platform != "win32":
+        assert "Finished server process" in said, said

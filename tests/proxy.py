@@ -1,0 +1,67 @@
+"""A TCP proxy that counts turns: how often a client has to wait for the server."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from selectors import EVENT_READ, DefaultSelector
+
+import pytest
+
+
+class Turns:
+    """Counts what clients say after the server has spoken; one flight of messages is one turn."""
+
+    def __init__(self, family: int, address: tuple[str, int] | str) -> None:
+        """Listen on a free port, in front of the server at `address`."""
+        self.count = 0
+        self.family = family
+        self.address = address
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        """Give each client a thread."""
+        with suppress(OSError):
+            for _ in count():
+                client, _address = self.listener.accept()
+                threading.Thread(target=self.relay, args=(client,), daemon=True).start()
+
+    def relay(self, client: socket.socket) -> None:
+        """Pass on what both sides say."""
+        with client, socket.socket(self.family) as server, DefaultSelector() as selector:
+            server.connect(self.address)
+            selector.register(client, EVENT_READ, server)
+            selector.register(server, EVENT_READ, client)
+            server_spoke = True
+            with suppress(OSError):
+                while True:
+                    for key, _events in selector.select():
+                        side = key.fileobj
+                        assert isinstance(side, socket.socket)
+                        data = side.recv(65536)
+                        if not data:
+                            return
+                        if side is client and server_spoke:
+                            self.count += 1
+                        server_spoke = side is server
+                        key.data.sendall(data)
+
+
+@contextmanager
+def counting(address: str) -> Iterator[tuple[Turns, str]]:
+    """Put a proxy in front of the server at `address`; give the address that leads through it."""
+    if "host=" in address:  # a Unix socket
+        folder = address.partition("host=")[2]
+        turns = Turns(socket.AF_UNIX, f"{folder}/.s.PGSQL.5432")
+        through = f"{address.partition('@')[0]}@127.0.0.1:{turns.port}/postgres"
+    else:
+        host, _, port = address.partition("@")[2].partition("/")[0].partition(":")
+        turns = Turns(socket.AF_INET, (host, int(port or pytest.fail("no port"))))
+        through = address.replace(f"@{host}:{port}", f"@127.0.0.1:{turns.port}")
+    try:
+        yield turns, through
+    finally:
+        turns.listener.close()

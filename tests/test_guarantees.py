@@ -1,0 +1,227 @@
+"""The promises of every rendered project, under faults that only real processes can have."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from _pytest.mark import ParameterSet
+from proxy import counting
+
+from combinations import COMBINATIONS, Combination
+from conftest import on, skip_unless_installable
+from processes import prepare, serving
+from servers import Server, mariadb_server, postgresql_server
+
+DatabaseURL = Callable[[Combination, str], str]
+Projects = dict[Combination, Path]
+
+# MySQL's projects are those of MariaDB but for the URL, so each driver is tried on MariaDB.
+DRIVERS = [it for it in COMBINATIONS if it.database != "mysql"]
+ON_SERVERS = [it for it in DRIVERS if it.database != "sqlite"]
+
+
+def everyday(among: list[Combination], *drivers: str) -> list[Combination | ParameterSet]:
+    """Leave the other drivers to the full run."""
+    full = pytest.mark.full
+    return [it if it.driver in drivers else pytest.param(it, marks=full) for it in among]
+
+
+POSTGRESQL = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+MARIADB = "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> connection_id()"
+# By a reader, by a session. psycopg2 sends a SET when it leaves AUTOCOMMIT. On MariaDB a
+# transaction begins with its first statement, and the pool rolls back once more.
+TURNS = {"asyncpg": (1, 3), "psycopg": (1, 3), "psycopg2": (2, 3)}
+OPEN_TRANSACTIONS = {"postgresql": POSTGRESQL, "mariadb": MARIADB}
+
+
+def with_probe(rendered: Path, project: Path, environment: Path, url: str) -> None:
+    """Copy a project and put the endpoints of `probe.py` beside its own."""
+    prepare(rendered, project, environment, url)
+    source = (Path(__file__).parent / "probe.py").read_text()
+    if "async_sessionmaker" not in (project / "app/database.py").read_text():
+        source = source.replace("await asyncio.sleep", "time.sleep")
+        source = source.replace("async def", "def").replace("await ", "")
+    (project / "probe.py").write_text(source)
+
+
+async def at_once(
+    client: httpx2.Client, count: int, method: str, path: str, patience: float = 60
+) -> list[httpx2.Response | None]:
+    """Send a request from so many clients at the same time; None where one went away."""
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(base_url=client.base_url, limits=limits, timeout=60) as crowd:
+
+        async def one(number: int) -> httpx2.Response | None:
+            try:
+                async with asyncio.timeout(patience):
+                    return await crowd.request(method, path.replace("NUMBER", str(number)))
+            except TimeoutError:
+                return None
+
+        return await asyncio.gather(*map(one, range(count)))
+
+
+def codes(responses: list[httpx2.Response | None]) -> set[int | None]:
+    return {response.status_code if response else None for response in responses}
+
+
+def wait_until_free(client: httpx2.Client) -> None:
+    """Wait until no connection is out and every slot is back."""
+    deadline = time.monotonic() + 20
+    while (held := client.get("/probe/held").json()) != [0, 0, 10]:
+        assert time.monotonic() < deadline, held
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "tried", everyday(DRIVERS, "aiosqlite", "pysqlite", "asyncpg", "pymysql"), ids=str
+)
+def test_nothing_is_lost_and_nothing_leaks(
+    tried: Combination,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    url = database_url(tried, f"my_api_{tried.driver}_{tried.session}")
+    with_probe(projects[tried], tmp_path, environment, url)
+    with serving(tmp_path, environment, url, entrypoint="probe:app") as client:
+        every_row_is_visible_when_its_response_arrives(client)
+        no_update_is_lost_by_many_writers(client, tried)
+        overload_is_answered(client)
+        departed_clients_leave_nothing_behind(client, tried)
+
+
+def every_row_is_visible_when_its_response_arrives(client: httpx2.Client) -> None:
+    for number in range(500):
+        made = client.post("/items", json={"name": f"Row {number}", "category": "row"}).json()
+        assert client.get(f"/items/{made['id']}").json() == made
+
+
+def no_update_is_lost_by_many_writers(client: httpx2.Client, tried: Combination) -> None:
+    """Without a lock, SQLite alone promises this: it has one writer at a time."""
+    if tried.database != "sqlite":
+        return
+    item = client.post("/items", json={"name": "Counter", "category": "counter"}).json()
+    for _ in range(4):
+        responses = asyncio.run(at_once(client, 50, "POST", f"/probe/add?item_id={item['id']}"))
+        assert codes(responses) == {200}
+    assert client.get(f"/probe/read?item_id={item['id']}").json() == 200
+
+
+def overload_is_answered(client: httpx2.Client) -> None:
+    async def crowd_and_health() -> list[httpx2.Response | None]:
+        crowd = asyncio.create_task(at_once(client, 1000, "GET", "/probe/slow?seconds=0.05"))
+        await asyncio.sleep(0.2)
+        live = await at_once(client, 1, "GET", "/health/live")
+        assert codes(live) == {200}
+        return await crowd
+
+    responses = asyncio.run(crowd_and_health())
+    assert codes(responses) == {200, 503}
+    for response in responses:
+        assert response is not None
+        assert response.status_code == 200 or response.headers["Retry-After"]
+    wait_until_free(client)
+
+
+def departed_clients_leave_nothing_behind(client: httpx2.Client, tried: Combination) -> None:
+    seconds = 0.05 if tried.database == "sqlite" else 0.5  # there, one writes at a time
+    path = f"/probe/write?seconds={seconds}&name=Gone+NUMBER"
+    responses = asyncio.run(at_once(client, 200, "POST", path, patience=0.35))
+    assert None in codes(responses)
+    wait_until_free(client)
+    if question := OPEN_TRANSACTIONS.get(tried.database):
+        assert client.get("/probe/ask", params={"question": question}).json() == 0
+
+
+@contextmanager
+def server_of(database: str) -> Iterator[Server]:
+    """Keep a server that nobody else uses."""
+    if database == "postgresql":
+        with postgresql_server() as postgresql:
+            yield postgresql
+    else:
+        with mariadb_server() as mariadb:
+            yield mariadb
+
+
+@pytest.mark.parametrize(
+    "tried", everyday(ON_SERVERS, "asyncpg", "psycopg2", "asyncmy", "pymysql"), ids=str
+)
+def test_a_restart_of_the_database_costs_no_request_after_it(
+    tried: Combination, projects: Projects, environment: Path, tmp_path: Path
+) -> None:
+    skip_unless_installable(tried)
+    with server_of(tried.database) as server:
+        url = on(f"{tried.database}+{tried.driver}:{server.address}", "my_api_restart")
+        with_probe(projects[tried], tmp_path, environment, url)
+        with serving(tmp_path, environment, url, entrypoint="probe:app", tracebacks=True) as client:
+            for end in (server.stop, server.kill):
+                asyncio.run(at_once(client, 10, "GET", "/probe/slow?seconds=0.1"))
+                end()
+                assert client.get("/health/live").status_code == 200
+                assert client.get("/health/ready").status_code == 503
+                for method, path in (("GET", "/items"), ("DELETE", "/items/1")):
+                    away = client.request(method, path)
+                    assert away.status_code == 503, away.text
+                    assert away.headers["Retry-After"]
+                server.start()
+                assert client.get("/health/ready").status_code == 200
+                for _ in range(10):
+                    assert codes(asyncio.run(at_once(client, 20, "GET", "/items"))) == {200}
+
+
+@pytest.mark.parametrize("tried", ON_SERVERS, ids=str)
+def test_a_select_takes_as_few_turns_as_the_driver_allows(
+    tried: Combination,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    direct = database_url(tried, "my_api_turns")
+    scheme, _, address = direct.partition(":")
+    with_probe(projects[tried], tmp_path, environment, direct)
+    with counting(address) as (turns, through):
+        url = on(f"{scheme}:{through}", "my_api_turns")
+        with serving(tmp_path, environment, url, entrypoint="probe:app") as client:
+            item = client.post("/items", json={"name": "Lamp", "category": "light"}).json()
+
+            def turns_of(path: str) -> int:
+                for _ in range(3):  # the third time, everything is prepared
+                    before = turns.count
+                    assert client.get(path).status_code == 200
+                return turns.count - before
+
+            found = (
+                turns_of(f"/probe/read?item_id={item['id']}"),
+                turns_of("/probe/ask?question=SELECT+1"),
+            )
+            assert found == TURNS.get(tried.driver, (3, 3))
+
+
+@pytest.mark.parametrize("session", ["async", "sync"])
+def test_requests_in_flight_are_finished(
+    session: str,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    tried = next(it for it in DRIVERS if it.session == session)
+    url = database_url(tried, "my_api_shutdown")
+    with_probe(projects[tried], tmp_path, environment, url)
+
+    async def in_flight(client: httpx2.Client) -> list[httpx2.Response | None]:
+        flying = asyncio.create_task(at_once(client, 5, "GET", "/probe/slow?seconds=1"))
+        await asyncio.sleep(0.5)
+        await at_once(client, 1, "POST", "/probe/stop")
+        return await flying
+
+    with serving(tmp_path, environment, url, entrypoint="probe:app") as client:
+        assert codes(asyncio.run(in_flight(client))) == {200}
