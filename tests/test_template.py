@@ -56,6 +56,9 @@ def test_no_markup_and_no_scar_is_left(combination: Combination, project: Path) 
             assert scar not in text.lower(), f"{scar} in {path}"
         assert not re.search(r"[ \t]\n|\n\n\n\n|\A\n|\n\n\Z|[^\n]\Z", text), f"blanks in {path}"
         assert "\r" not in text
+        assert not re.search(r"[^\n]\n\[", text) or path.suffix != ".toml", (
+            f"no blank line in {path}"
+        )
         prose = re.sub(r"^( *```).*?^\1$", "code", text, flags=re.DOTALL | re.MULTILINE)
         assert "\n\n\n" not in prose or path.suffix == ".py", f"blank lines in {path}"
 

@@ -133,7 +133,7 @@ async def get_session(request: Request, _: SlotDep) -> AsyncIterator[AsyncSessio
 
 
 async def get_reader(request: Request, _: SlotDep) -> AsyncIterator[AsyncSession]:
-    """Reads, without the turns to the server that a transaction costs; refuses writes."""
+    """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes."""
     db: Database = request.state.db
     async with db.readers() as session:
         yield session

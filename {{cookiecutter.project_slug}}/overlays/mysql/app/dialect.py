@@ -13,9 +13,10 @@ CONFLICT = frozenset({1062, 1169, 1216, 1217, 1451, 1452, 1586, 1761, 1762})  # 
 INVALID = frozenset(
     {1048, 1138, 1264, 1292, 1364, 1366, 1406, 1690, 3819, 4025}  # null, range, length, check
 )
-TRANSIENT = frozenset({1020, 1205, 1213})  # changed meanwhile, lock wait, deadlock
+TRANSIENT = frozenset({1020, 1213})  # changed meanwhile, deadlock
 UNAVAILABLE = frozenset(
-    {1040, 1042, 1043, 1053, 1077, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1226, 1927}
+    {1205}  # lock wait
+    | {1040, 1042, 1043, 1053, 1077, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1226, 1927}
     | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055}  # of the client
 )
 TIMED_OUT = frozenset({1969, 3024})  # max_statement_time, max_execution_time

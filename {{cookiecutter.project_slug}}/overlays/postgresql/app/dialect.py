@@ -12,10 +12,10 @@ CONFLICT = frozenset({"23503", "23505", "23P01"})  # foreign key, unique, exclus
 INVALID = frozenset(
     {"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23514"}
 )  # data, length, range, dates, characters, spelling, null, check
-TRANSIENT = frozenset({"40001", "40P01", "55P03"})  # serialization, deadlock, lock not available
+TRANSIENT = frozenset({"40001", "40P01"})  # serialization, deadlock
 UNAVAILABLE = frozenset(
     {"08000", "08001", "08003", "08004", "08006", "53300", "57P01", "57P02", "57P03", "57P05"}
-    | {"25P03"}  # idle in a transaction for too long
+    | {"25P03", "55P03"}  # idle in a transaction for too long, lock not available
 )
 TIMED_OUT = frozenset({"57014"})  # statement_timeout
 

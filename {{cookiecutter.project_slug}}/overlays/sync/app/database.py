@@ -131,7 +131,7 @@ def get_session(request: Request, _: SlotDep) -> Iterator[Session]:
 
 
 def get_reader(request: Request, _: SlotDep) -> Iterator[Session]:
-    """Reads, without the turns to the server that a transaction costs; refuses writes."""
+    """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes."""
     db: Database = request.state.db
     with db.readers() as session:
         yield session
