@@ -11,7 +11,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 84
-ANSWERS = ["Stock", "", "Keeps stock of what the shop has", "", "", "2", "2", ""]
+ANSWERS = ["Stock", "", "Keeps stock of a shop", "", "", "2", "2", ""]
 
 
 def tmux(*arguments: str) -> str:
