@@ -41,6 +41,8 @@ COMBINATIONS = [
     for driver in row[session]
 ]
 
+USUAL = [it for it in COMBINATIONS if it.driver == next(iter(DATABASES[it.database][it.session]))]
+
 
 def covering(combinations: list[Combination]) -> list[Combination]:
     """Pick combinations in which every database, and every driver of each colour, appears."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from pytest_cookies.plugin import Cookies, Result
 
 from combinations import COMBINATIONS, QUESTIONS, ROOT, Combination, covering
@@ -41,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def everyday(among: list[Combination], *drivers: str) -> list[Combination | ParameterSet]:
+    """Leave the other drivers to the full run."""
+    full = pytest.mark.full
+    return [it if it.driver in drivers else pytest.param(it, marks=full) for it in among]
 
 
 @pytest.fixture

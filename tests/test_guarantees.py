@@ -8,11 +8,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from _pytest.mark import ParameterSet
 from proxy import counting
 
 from combinations import COMBINATIONS, Combination
-from conftest import on, skip_unless_installable
+from conftest import everyday, on, skip_unless_installable
 from processes import prepare, serving
 from servers import Server, mariadb_server, postgresql_server
 
@@ -22,14 +21,6 @@ Projects = dict[Combination, Path]
 # MySQL's projects are those of MariaDB but for the URL, so each driver is tried on MariaDB.
 DRIVERS = [it for it in COMBINATIONS if it.database != "mysql"]
 ON_SERVERS = [it for it in DRIVERS if it.database != "sqlite"]
-
-
-def everyday(among: list[Combination], *drivers: str) -> list[Combination | ParameterSet]:
-    """Leave the other drivers to the full run."""
-    full = pytest.mark.full
-    return [it if it.driver in drivers else pytest.param(it, marks=full) for it in among]
-
-
 POSTGRESQL = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
 MARIADB = "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> connection_id()"
 # By a reader, by a session. psycopg2 sends a SET when it leaves AUTOCOMMIT. On MariaDB a

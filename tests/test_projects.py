@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from combinations import QUESTIONS, Combination
-from conftest import PYTHONS, UV, skip_unless_installable
+from combinations import USUAL, Combination
+from conftest import PYTHONS, UV, everyday, skip_unless_installable
 from processes import alembic, create_database, run
 
 DatabaseURL = Callable[[Combination, str], str]
@@ -40,18 +40,18 @@ def test_its_migrations_lead_up_and_down(
     assert "CREATE TABLE items" in done.stdout
 
 
-@pytest.mark.parametrize("session", QUESTIONS["session"])
+@pytest.mark.parametrize("tried", everyday(USUAL, "aiosqlite", "psycopg", "asyncmy"), ids=str)
 def test_a_new_migration_is_complete_and_clean(
-    session: str,
+    tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
     """Alembic itself writes what takes a unique constraint away, and what puts it back."""
-    combination = next(it for it in projects if it.session == session)
-    project = shutil.copytree(projects[combination], tmp_path / "my-api")
-    url = database_url(combination, "my_api_migrations")
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    url = database_url(tried, "my_api_revisions")
+    create_database(project, environment, url)
     alembic(project, environment, url, "upgrade head")
     models = project / "app/items/models.py"
     text = models.read_text()

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from combinations import COMBINATIONS, DATABASES, Combination
+from combinations import USUAL, Combination
 from processes import prepare, serving
-
-USUAL = [it for it in COMBINATIONS if it.driver == next(iter(DATABASES[it.database][it.session]))]
 
 
 @pytest.mark.parametrize("served", USUAL, ids=str)
