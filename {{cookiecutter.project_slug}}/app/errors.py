@@ -4,7 +4,7 @@ Bodies show neither SQL nor values nor what the database said: the log has that.
 """
 
 import logging
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from fastapi import FastAPI, Request, status
@@ -47,7 +47,7 @@ def problem(
     code: int, detail: str, headers: dict[str, str] | None = None, **members: Any
 ) -> JSONResponse:
     """Build a problem details response; `members` extend its body."""
-    body = {"title": HTTPStatus(code).phrase, "status": code, "detail": detail, **members}
+    body = {"title": responses.get(code, "Error"), "status": code, "detail": detail, **members}
     return JSONResponse(body, code, headers, media_type="application/problem+json")
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from httpx2 import AsyncClient, Response
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.schema import CreateTable, DropTable
@@ -63,6 +63,18 @@ async def test_a_reference_to_nothing_is_a_conflict(
     assert_problem(await client.post("/probe"), 409)
     async with db.engine.begin() as connection:
         await connection.execute(DropTable(notes))
+
+
+async def test_an_unusual_code_is_answered_as_it_was_raised(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.get("/probe")
+    async def probe() -> None:
+        raise HTTPException(499, "The client went away.", headers={"X-Why": "gone"})
+
+    response = await client.get("/probe")
+    assert (response.status_code, response.headers["X-Why"]) == (499, "gone")
+    assert response.json() == {"title": "Error", "status": 499, "detail": "The client went away."}
 
 
 async def test_an_error_of_ours_is_no_fault_of_the_client(

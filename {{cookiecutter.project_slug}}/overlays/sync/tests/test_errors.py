@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, select, text
@@ -64,6 +64,16 @@ def test_a_reference_to_nothing_is_a_conflict(
     assert_problem(client.post("/probe"), 409)
     with db.engine.begin() as connection:
         connection.execute(DropTable(notes))
+
+
+def test_an_unusual_code_is_answered_as_it_was_raised(app: FastAPI, client: TestClient) -> None:
+    @app.get("/probe")
+    def probe() -> None:
+        raise HTTPException(499, "The client went away.", headers={"X-Why": "gone"})
+
+    response = client.get("/probe")
+    assert (response.status_code, response.headers["X-Why"]) == (499, "gone")
+    assert response.json() == {"title": "Error", "status": 499, "detail": "The client went away."}
 
 
 def test_an_error_of_ours_is_no_fault_of_the_client(app: FastAPI, client: TestClient) -> None:
