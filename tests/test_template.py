@@ -191,7 +191,7 @@ def test_long_answers_leave_it_clean(session: str, cookies: Cookies, environment
 
 def test_the_sync_twins_are_derived_from_async() -> None:
     done = subprocess.run(
-        [UV, "run", "--quiet", "--only-group", "twins", "unasyncd", "--check", "--no-cache"],
+        [UV, "run", "--isolated", "--quiet", "--only-group", "twins", "unasyncd", "--check", "--no-cache"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\nRun: uv run poe fix"
