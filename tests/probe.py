@@ -36,8 +36,8 @@ async def add(session: SessionDep, item_id: int) -> None:
 
 
 @app.get("/probe/ask")
-async def ask(reader: SessionDep, question: str) -> int:
-    answer = await reader.scalar(text(question))
+async def ask(session: SessionDep, question: str) -> int:
+    answer = await session.scalar(text(question))
     return int(answer or 0)
 
 
