@@ -11,10 +11,9 @@ from _pytest.mark import ParameterSet
 from pytest_cookies.plugin import Cookies, Result
 
 from combinations import COMBINATIONS, QUESTIONS, ROOT, Combination, covering
-from processes import run
+from processes import UV, install, run
 from servers import mariadb_server, postgresql_server
 
-UV = os.environ.get("UV") or shutil.which("uv") or "uv"
 PYTHONS = ["3.11", "3.12", "3.13"]
 
 
@@ -100,15 +99,8 @@ def environment(
     version = getattr(request, "param", sys.executable)
     if run(UV, "python", "find", version, cwd=ROOT, check=False).returncode != 0:
         pytest.skip(f"uv finds no Python {version}")
-    folder = tmp_path_factory.mktemp("environment")
     files = [path / "pyproject.toml" for it, path in projects.items() if installable(it)]
-    run(UV, "venv", "--quiet", "--python", version, folder, cwd=folder)
-    requirements = [part for file in files for part in ("--requirement", file)]
-    run(
-        UV, "pip", "install", "--quiet", "--python", folder, *requirements,
-        "--group", f"{files[0]}:dev", cwd=folder,
-    )  # fmt: skip
-    return folder / ("Scripts" if sys.platform == "win32" else "bin")
+    return install(tmp_path_factory.mktemp("environment") / "venv", version, files)
 
 
 @pytest.fixture(scope="session")

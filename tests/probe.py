@@ -14,11 +14,32 @@ from app.main import app
 from fastapi import Request
 from sqlalchemy import select, text
 
+# A statement that takes its time on the server; SQLite has none.
+PAUSES = {
+    "postgresql": text("SELECT pg_sleep(:seconds)"),
+    "mariadb": text("SELECT sleep(:seconds)"),
+}
+
+
+async def pause(session: SessionDep, seconds: float) -> None:
+    statement = PAUSES.get(session.get_bind().dialect.name)
+    if statement is None:
+        await asyncio.sleep(seconds)
+    else:
+        await session.execute(statement, {"seconds": seconds})
+
 
 @app.get("/probe/slow")
 async def slow(session: SessionDep, seconds: float) -> int:
-    await session.scalar(select(1))
+    await pause(session, seconds)
+    return 1
+
+
+@app.get("/probe/idle")
+async def idle(session: SessionDep, seconds: float) -> int:
+    await session.scalar(select(Item.id).limit(1))
     await asyncio.sleep(seconds)
+    await session.scalar(select(Item.id).limit(1))
     return 1
 
 
@@ -26,7 +47,7 @@ async def slow(session: SessionDep, seconds: float) -> int:
 async def write(session: SessionDep, name: str, seconds: float) -> None:
     session.add(Item(name=name, category="gone", quantity=1))
     await session.flush()
-    await asyncio.sleep(seconds)
+    await pause(session, seconds)
 
 
 @app.post("/probe/add")

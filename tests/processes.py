@@ -38,6 +38,20 @@ def run(
     return done
 
 
+UV = os.environ.get("UV") or shutil.which("uv") or "uv"
+
+
+def install(folder: Path, python: str, projects: list[Path]) -> Path:
+    """Make an environment of what some `pyproject.toml` ask for; its tools are in one folder."""
+    run(UV, "venv", "--quiet", "--python", python, folder, cwd=folder.parent)
+    requirements = [part for file in projects for part in ("--requirement", file)]
+    run(
+        UV, "pip", "install", "--quiet", "--python", folder, *requirements,
+        "--group", f"{projects[0]}:dev", cwd=folder.parent,
+    )  # fmt: skip
+    return folder / ("Scripts" if sys.platform == "win32" else "bin")
+
+
 def free_port() -> int:
     """Find a port that nobody listens on."""
     with socket.socket() as listener:
@@ -99,6 +113,16 @@ def prepare(rendered: Path, project: Path, environment: Path, url: str) -> None:
     shutil.copytree(rendered, project, dirs_exist_ok=True)
     create_database(project, environment, url)
     alembic(project, environment, url, "upgrade head")
+
+
+def with_probe(rendered: Path, project: Path, environment: Path, url: str) -> None:
+    """Copy a project and put the endpoints of `probe.py` beside its own."""
+    prepare(rendered, project, environment, url)
+    source = (Path(__file__).parent / "probe.py").read_text()
+    if "async_sessionmaker" not in (project / "app/database.py").read_text():
+        source = source.replace("await asyncio.sleep", "time.sleep")
+        source = source.replace("async def", "def").replace("await ", "")
+    (project / "probe.py").write_text(source)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from proxy import counting
 
 from combinations import COMBINATIONS, Combination
 from conftest import everyday, on, skip_unless_installable
-from processes import prepare, serving
+from processes import serving, with_probe
 from servers import Server, mariadb_server, postgresql_server
 
 DatabaseURL = Callable[[Combination, str], str]
@@ -27,16 +27,6 @@ MARIADB = "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_th
 # transaction begins with its first statement, and the pool rolls back once more.
 TURNS = {"asyncpg": (1, 3), "psycopg": (1, 3), "psycopg2": (2, 3)}
 OPEN_TRANSACTIONS = {"postgresql": POSTGRESQL, "mariadb": MARIADB}
-
-
-def with_probe(rendered: Path, project: Path, environment: Path, url: str) -> None:
-    """Copy a project and put the endpoints of `probe.py` beside its own."""
-    prepare(rendered, project, environment, url)
-    source = (Path(__file__).parent / "probe.py").read_text()
-    if "async_sessionmaker" not in (project / "app/database.py").read_text():
-        source = source.replace("await asyncio.sleep", "time.sleep")
-        source = source.replace("async def", "def").replace("await ", "")
-    (project / "probe.py").write_text(source)
 
 
 async def at_once(
@@ -121,13 +111,75 @@ def overload_is_answered(client: httpx2.Client) -> None:
 
 
 def departed_clients_leave_nothing_behind(client: httpx2.Client, tried: Combination) -> None:
+    """200 clients go away while their statement runs on the server."""
     seconds = 0.05 if tried.database == "sqlite" else 0.5  # there, one writes at a time
     path = f"/probe/write?seconds={seconds}&name=Gone+NUMBER"
     responses = asyncio.run(at_once(client, 200, "POST", path, patience=0.35))
     assert None in codes(responses)
     wait_until_free(client)
+    no_transaction_is_open(client, tried)
+
+
+def no_transaction_is_open(client: httpx2.Client, tried: Combination) -> None:
+    """Ask the server; one that was cut off may finish its last statement."""
     if question := OPEN_TRANSACTIONS.get(tried.database):
-        assert client.get("/probe/ask", params={"question": question}).json() == 0
+        deadline = time.monotonic() + 20
+        while open_ones := client.get("/probe/ask", params={"question": question}).json():
+            assert time.monotonic() < deadline, open_ones
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "tried", everyday(DRIVERS, "aiosqlite", "asyncpg", "asyncmy", "psycopg2"), ids=str
+)
+def test_what_is_cut_off_by_its_deadline_leaves_nothing_behind(
+    tried: Combination,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    """200 requests are given up, most of them while their statement runs on the server."""
+    url = database_url(tried, f"my_api_deadline_{tried.driver}_{tried.session}")
+    with_probe(projects[tried], tmp_path, environment, url)
+    with serving(
+        tmp_path,
+        environment,
+        url,
+        entrypoint="probe:app",
+        REQUEST_TIMEOUT="0.3",
+        DATABASE_MAX_WAITING="200",
+    ) as client:
+        path = "/probe/write?seconds=0.5&name=Late+NUMBER"
+        assert codes(asyncio.run(at_once(client, 200, "POST", path))) == {503}
+        wait_until_free(client)
+        no_transaction_is_open(client, tried)
+        assert client.get("/items").json()["items"] == []
+
+
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "psycopg", "pymysql"), ids=str)
+def test_the_server_ends_what_runs_or_idles_too_long(
+    tried: Combination,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    url = database_url(tried, f"my_api_limits_{tried.driver}_{tried.session}")
+    with_probe(projects[tried], tmp_path, environment, url)
+    with serving(
+        tmp_path,
+        environment,
+        url,
+        entrypoint="probe:app",
+        tracebacks=True,
+        DATABASE_STATEMENT_TIMEOUT="1",
+    ) as client:
+        for path in ("/probe/slow?seconds=3", "/probe/idle?seconds=3"):
+            ended = client.get(path)
+            assert ended.status_code == 503, ended.text
+            assert ended.headers["Retry-After"]
+        wait_until_free(client)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from combinations import USUAL, Combination
-from conftest import PYTHONS, UV, everyday, skip_unless_installable
-from processes import alembic, create_database, run
+from conftest import PYTHONS, everyday, skip_unless_installable
+from processes import UV, alembic, create_database, run
 
 DatabaseURL = Callable[[Combination, str], str]
 

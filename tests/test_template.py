@@ -12,8 +12,8 @@ import pytest
 from pytest_cookies.plugin import Cookies
 
 from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, TEMPLATE, Combination
-from conftest import UV, skip_unless_installable
-from processes import run
+from conftest import skip_unless_installable
+from processes import UV, run
 
 OVERLAYS = TEMPLATE / "overlays"
 FREE_ANSWERS = {

@@ -15,6 +15,8 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
+from sqlalchemy.schema import CreateTable, DropTable
 from starlette.types import Receive, Scope, Send
 
 from app.database import Database, connected
@@ -74,6 +76,18 @@ async def db(
                 factory.configure(bind=connection, join_transaction_mode="create_savepoint")
             yield db
             await transaction.rollback()
+
+
+@pytest.fixture
+async def notes(db: Database) -> AsyncIterator[Table]:
+    """A second table, whose rows refer to items, for a test that `commits`."""
+    items = Base.metadata.tables["items"]
+    notes = Table("notes", MetaData(), Column("item_id", Integer, ForeignKey(items.c.id)))
+    async with db.engine.begin() as connection:
+        await connection.execute(CreateTable(notes))
+    yield notes
+    async with db.engine.begin() as connection:
+        await connection.execute(DropTable(notes))
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 from httpx2 import AsyncClient, Response
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, insert, select, text
-from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy import Table, insert, select, text
 
-from app.database import Database, SessionDep
+from app.database import SessionDep
 from app.items.models import Item
 from app.main import create_app
 from app.settings import Settings
@@ -49,20 +48,13 @@ async def test_a_value_that_does_not_fit_is_refused(
 
 
 async def test_a_reference_to_nothing_is_a_conflict(
-    app: FastAPI, client: AsyncClient, db: Database
+    app: FastAPI, client: AsyncClient, notes: Table
 ) -> None:
-    items = Item.metadata.tables["items"]
-    notes = Table("notes", MetaData(), Column("item_id", Integer, ForeignKey(items.c.id)))
-
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
         await session.execute(insert(notes).values(item_id=404))
 
-    async with db.engine.begin() as connection:
-        await connection.execute(CreateTable(notes))
     assert_problem(await client.post("/probe"), 409)
-    async with db.engine.begin() as connection:
-        await connection.execute(DropTable(notes))
 
 
 async def test_an_unusual_code_is_answered_as_it_was_raised(

@@ -7,7 +7,7 @@ import pytest
 from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from httpx2 import AsyncClient
-from sqlalchemy import func, select, text
+from sqlalchemy import Table, func, insert, select, text
 
 from app.database import Database, SessionDep
 from app.items.models import Item
@@ -57,6 +57,24 @@ async def test_any_exception_rolls_back(
     response = await client.post("/probe")
     assert response.status_code == code
     assert await count_items(db) == 0
+
+
+async def test_several_tables_are_written_all_or_nothing(
+    app: FastAPI, client: AsyncClient, db: Database, notes: Table
+) -> None:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        item = lamp()
+        session.add(item)
+        await session.flush()
+        await session.execute(insert(notes).values(item_id=item.id))
+        await session.execute(insert(notes).values(item_id=item.id + 1))
+
+    response = await client.post("/probe")
+    assert response.status_code == 409
+    assert await count_items(db) == 0
+    async with db.readers() as reader:
+        assert await reader.scalar(select(func.count()).select_from(notes)) == 0
 
 
 async def test_a_response_that_does_not_fit_its_model_rolls_back(

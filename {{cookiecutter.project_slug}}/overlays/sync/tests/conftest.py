@@ -15,6 +15,8 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
+from sqlalchemy.schema import CreateTable, DropTable
 
 from app.database import Database, connected
 from app.main import create_app
@@ -62,6 +64,18 @@ def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]
                 factory.configure(bind=connection, join_transaction_mode="create_savepoint")
             yield db
             transaction.rollback()
+
+
+@pytest.fixture
+def notes(db: Database) -> Iterator[Table]:
+    """A second table, whose rows refer to items, for a test that `commits`."""
+    items = Base.metadata.tables["items"]
+    notes = Table("notes", MetaData(), Column("item_id", Integer, ForeignKey(items.c.id)))
+    with db.engine.begin() as connection:
+        connection.execute(CreateTable(notes))
+    yield notes
+    with db.engine.begin() as connection:
+        connection.execute(DropTable(notes))
 
 
 @pytest.fixture

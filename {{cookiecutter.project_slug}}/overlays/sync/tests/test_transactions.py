@@ -7,7 +7,7 @@ import pytest
 from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select, text
+from sqlalchemy import Table, func, insert, select, text
 
 from app.database import Database, SessionDep
 from app.items.models import Item
@@ -57,6 +57,24 @@ def test_any_exception_rolls_back(
     response = client.post("/probe")
     assert response.status_code == code
     assert count_items(db) == 0
+
+
+def test_several_tables_are_written_all_or_nothing(
+    app: FastAPI, client: TestClient, db: Database, notes: Table
+) -> None:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        item = lamp()
+        session.add(item)
+        session.flush()
+        session.execute(insert(notes).values(item_id=item.id))
+        session.execute(insert(notes).values(item_id=item.id + 1))
+
+    response = client.post("/probe")
+    assert response.status_code == 409
+    assert count_items(db) == 0
+    with db.readers() as reader:
+        assert reader.scalar(select(func.count()).select_from(notes)) == 0
 
 
 def test_a_response_that_does_not_fit_its_model_rolls_back(
