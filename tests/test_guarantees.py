@@ -215,6 +215,10 @@ def test_a_restart_of_the_database_costs_no_request_after_it(
                     assert away.headers["Retry-After"]
                 server.start()
                 assert client.get("/health/ready").status_code == 200
+                asyncio.run(at_once(client, 10, "GET", "/probe/slow?seconds=0.1"))
+                end()  # once more, and nobody asks while it is away
+                server.start()
+                time.sleep(1)
                 for _ in range(10):
                     assert codes(asyncio.run(at_once(client, 20, "GET", "/items"))) == {200}
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, select, text
 
-from app.database import Database
+from app.database import Database, connected
 from app.items.models import Item
 from app.settings import Settings
 from tests.dialect import CURRENT_DATABASE, LIMITS
@@ -21,6 +21,14 @@ async def test_the_development_database_is_never_touched(db: Database) -> None:
 async def test_every_connection_is_set_up(question: str, answer: object, db: Database) -> None:
     async with db.sessions() as session:
         assert await session.scalar(text(question)) == answer
+
+
+async def test_no_connection_is_left_open_in_the_end(settings: Settings) -> None:
+    async with connected(settings) as db:
+        async with db.readers() as reader:
+            await reader.execute(select(1))
+        assert "Connections in pool: 1" in db.engine.pool.status()
+    assert "Connections in pool: 0" in db.engine.pool.status()
 
 
 @pytest.mark.parametrize("_round", [1, 2])
