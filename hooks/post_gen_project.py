@@ -9,10 +9,20 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 OVERLAYS = Path("overlays")
 
 
+def options(answers):
+    """Name the overlays of the optional answers: a yes by its question, a choice by itself."""
+    for question in answers["_options"]:
+        answer = answers[question]
+        if answer is True:
+            yield question
+        elif answer not in (False, "none"):
+            yield answer
+
+
 def chosen(answers):
-    """Name the overlays of these answers: the colour, the engine, then what needs both."""
+    """Name the overlays of these answers: colour, engine, options, then what needs both of two."""
     row = answers["_databases"][answers["database"]][answers["session"]][answers["driver"]]
-    names = [answers["session"], *row["overlays"]]
+    names = [answers["session"], *row["overlays"], *options(answers)]
     missing = [name for name in names if not (OVERLAYS / name).is_dir()]
     if missing:
         sys.exit(f"the template has no folder overlays/{missing[0]}: its table names one")

@@ -1,8 +1,12 @@
 """The choices that the template offers, read from its own table."""
 
 import json
+from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
+
+from allpairspy import AllPairs
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
@@ -10,46 +14,78 @@ QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text())
 DATABASES = QUESTIONS["_databases"]
 
 
+def choices(question: str) -> list[str]:
+    """The answers that an optional question takes."""
+    default = QUESTIONS[question]
+    return default if isinstance(default, list) else ["yes", "no"]
+
+
 @dataclass(frozen=True)
 class Combination:
-    """One answer to each of the three questions that shape a project."""
+    """One answer to each of the questions that shape a project."""
 
     session: str
     database: str
     driver: str
+    options: tuple[str, ...]  # in the order of `_options`
 
     def __str__(self) -> str:
         """Name the parameter of a test."""
-        return f"{self.session}-{self.database}-{self.driver}"
+        return "-".join([self.session, self.database, self.driver, *self.chosen])
 
     @property
     def answers(self) -> dict[str, str]:
         """What to give to Cookiecutter."""
-        return {"session": self.session, "database": self.database, "driver": self.driver}
+        usual = {"session": self.session, "database": self.database, "driver": self.driver}
+        return usual | dict(zip(QUESTIONS["_options"], self.options, strict=True))
+
+    @property
+    def chosen(self) -> list[str]:
+        """The overlays of the optional answers: a yes by its question, a choice by itself."""
+        named = zip(QUESTIONS["_options"], self.options, strict=True)
+        return [key if it == "yes" else it for key, it in named if it not in {"no", "none"}]
 
     @property
     def overlays(self) -> list[str]:
-        """The overlays that the table names."""
-        overlays: list[str] = DATABASES[self.database][self.session][self.driver]["overlays"]
-        return overlays
+        """The overlays that this combination is laid from, but for those of two answers at once."""
+        row = DATABASES[self.database][self.session][self.driver]
+        return [self.session, *row["overlays"], *self.chosen]
 
 
-COMBINATIONS = [
-    Combination(session, database, driver)
-    for database, row in DATABASES.items()
-    for session in QUESTIONS["session"]
-    for driver in row[session]
-]
+def pairwise() -> list[Combination]:
+    """Pick combinations in which every two answers meet, and every driver of each colour appears."""
+    drivers = {
+        (session, database): cycle(row[session])
+        for database, row in DATABASES.items()
+        for session in QUESTIONS["session"]
+    }
+    questions = ["session", "database", *QUESTIONS["_options"]]
+    factors = OrderedDict((question, choices(question)) for question in questions)
+    rows = [
+        Combination(session, database, next(drivers[session, database]), tuple(options))
+        for session, database, *options in AllPairs(factors)
+    ]
+    met = {(it.session, it.database, it.driver) for it in rows}
+    usual = tuple(choices(question)[0] for question in QUESTIONS["_options"])
+    for database, row in DATABASES.items():
+        for session in QUESTIONS["session"]:
+            left = [it for it in row[session] if (session, database, it) not in met]
+            rows += [Combination(session, database, driver, usual) for driver in left]
+    order = list(DATABASES)
+    return sorted(rows, key=lambda it: (order.index(it.database), it.session))
 
-USUAL = [it for it in COMBINATIONS if it.driver == next(iter(DATABASES[it.database][it.session]))]
+
+def first_of_each(combinations: list[Combination], *keys: str) -> list[Combination]:
+    """Pick the first combination for each different answer to some questions."""
+    found = {tuple(getattr(it, key) for key in keys): it for it in reversed(combinations)}
+    return [it for it in combinations if it in found.values()]
 
 
-def covering(combinations: list[Combination]) -> list[Combination]:
-    """Pick combinations in which every database, and every driver of each colour, appears."""
-    picked: list[Combination] = []
-    for it in combinations:
-        databases = {(p.session, p.database) for p in picked}
-        drivers = {(p.session, p.driver) for p in picked}
-        if (it.session, it.database) not in databases or (it.session, it.driver) not in drivers:
-            picked.append(it)
-    return picked
+# A covering array: what depends on two answers at once is met by some project.
+COMBINATIONS = pairwise()
+# Every driver of each colour on its databases, once.
+DRIVERS = first_of_each(COMBINATIONS, "session", "database", "driver")
+# The usual driver of each colour on each database.
+USUAL = [it for it in DRIVERS if it.driver == next(iter(DATABASES[it.database][it.session]))]
+# Every driver of each colour, on one of its databases.
+INSTALLED = first_of_each(DRIVERS, "session", "driver")

@@ -10,7 +10,7 @@ import pytest
 from _pytest.mark import ParameterSet
 from pytest_cookies.plugin import Cookies, Result
 
-from combinations import COMBINATIONS, QUESTIONS, ROOT, Combination, covering
+from combinations import COMBINATIONS, DRIVERS, INSTALLED, QUESTIONS, ROOT, Combination
 from processes import UV, install, run
 from servers import mariadb_server, postgresql_server
 
@@ -31,7 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("combination", COMBINATIONS, ids=str, scope="session")
     if "installed" in metafunc.fixturenames:
         full = metafunc.config.getoption("full")
-        some = COMBINATIONS if full else covering(COMBINATIONS)
+        some = DRIVERS if full else INSTALLED
         metafunc.parametrize("installed", some, ids=str)
 
 

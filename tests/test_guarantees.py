@@ -10,7 +10,8 @@ import httpx2
 import pytest
 from proxy import counting
 
-from combinations import COMBINATIONS, Combination
+from combinations import DRIVERS as ALL_DRIVERS
+from combinations import Combination
 from conftest import everyday, on, skip_unless_installable
 from processes import serving, with_probe
 from servers import Server, mariadb_server, postgresql_server
@@ -19,7 +20,7 @@ DatabaseURL = Callable[[Combination, str], str]
 Projects = dict[Combination, Path]
 
 # MySQL's projects are those of MariaDB but for the URL, so each driver is tried on MariaDB.
-DRIVERS = [it for it in COMBINATIONS if it.database != "mysql"]
+DRIVERS = [it for it in ALL_DRIVERS if it.database != "mysql"]
 ON_SERVERS = [it for it in DRIVERS if it.database != "sqlite"]
 POSTGRESQL = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
 MARIADB = "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> connection_id()"

@@ -13,19 +13,31 @@ DEFAULT_URL = make_url(
 
 
 def parse_url(value: URL | str) -> URL:
-    """Parse a URL, or raise `ValueError` with a sentence that does not show the password."""
+    """Parse a URL, or raise `ValueError` with a sentence that does not show a password."""
     try:
         url = make_url(value)
     except ArgumentError:
+        #% if cookiecutter.database == "sqlite"
+        raise ValueError(f"is not the URL of a database: write it like {DEFAULT_URL}") from None
+        #% else
         raise ValueError(
             f"is not the URL of a database: write it like {DEFAULT_URL}, and a character of the"
             " password that has a meaning in URLs (@ : / % #) as %40 %3A %2F %25 %23"
         ) from None
+        #% endif
+    #% if cookiecutter.database == "sqlite"
+    if url.drivername != DEFAULT_URL.drivername or url.database in {None, "", ":memory:"}:
+        raise ValueError(
+            f"{url} is not a database of this service:"
+            f" the URL begins with {DEFAULT_URL.drivername}:/// and ends with the path of a file"
+        )
+    #% else
     if url.drivername != DEFAULT_URL.drivername or not url.database:
         raise ValueError(
             f"{url} is not a database of this service:"
             f" the URL begins with {DEFAULT_URL.drivername}:// and ends with a name"
         )
+    #% endif
     return url
 
 
@@ -40,11 +52,17 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(10, ge=1, description="Connections, and requests that hold one")
     database_max_overflow: int = Field(5, ge=0, description="Connections for work beside requests")
     database_pool_timeout: int = Field(5, ge=1, description="Seconds to wait for a connection")
+    #% if cookiecutter.database == "sqlite"
+    database_busy_timeout: int = Field(30, ge=1, description="Seconds to wait for another writer")
+    #% else
     database_pool_recycle: int = Field(1800, ge=1, description="Seconds a connection may live")
+    #% endif
     database_max_waiting: int = Field(100, ge=0, description="Requests that may wait in line")
+    #% if cookiecutter.database != "sqlite"
     database_statement_timeout: int = Field(
         30, ge=1, description="Seconds a statement may run, or a transaction idle, on the server"
     )
+    #% endif
     database_echo: bool = Field(default=False, description="Log every statement")
     request_timeout: float | None = Field(
         default=None, gt=0, description="Seconds a request may take before it is answered 503"
