@@ -23,12 +23,12 @@ async def test_every_connection_is_set_up(question: str, answer: object, db: Dat
         assert await session.scalar(text(question)) == answer
 
 
-async def test_no_connection_is_left_open_in_the_end(settings: Settings) -> None:
-    async with connected(settings) as db:
-        async with db.readers() as reader:
+async def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Database) -> None:
+    async with connected(settings) as second:
+        async with second.readers() as reader:
             await reader.execute(select(1))
-        assert "Connections in pool: 1" in db.engine.pool.status()
-    assert "Connections in pool: 0" in db.engine.pool.status()
+        assert "Connections in pool: 1" in second.engine.pool.status()
+    assert "Connections in pool: 0" in second.engine.pool.status()
 
 
 @pytest.mark.parametrize("_round", [1, 2])

@@ -23,12 +23,12 @@ def test_every_connection_is_set_up(question: str, answer: object, db: Database)
         assert session.scalar(text(question)) == answer
 
 
-def test_no_connection_is_left_open_in_the_end(settings: Settings) -> None:
-    with connected(settings) as db:
-        with db.readers() as reader:
+def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Database) -> None:
+    with connected(settings) as second:
+        with second.readers() as reader:
             reader.execute(select(1))
-        assert "Connections in pool: 1" in db.engine.pool.status()
-    assert "Connections in pool: 0" in db.engine.pool.status()
+        assert "Connections in pool: 1" in second.engine.pool.status()
+    assert "Connections in pool: 0" in second.engine.pool.status()
 
 
 @pytest.mark.parametrize("_round", [1, 2])
