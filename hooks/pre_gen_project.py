@@ -21,7 +21,7 @@ DISTRIBUTIONS = frozenset(
     pathspec platformdirs pluggy poethepoet protobuf psutil psycopg psycopg-binary
     psycopg2-binary pydantic pydantic-core pydantic-extra-types pydantic-settings pygments
     pymysql pytest python-dotenv python-multipart pyyaml requests rich rich-toolkit ruff
-    shellingham sqlalchemy starlette truststore typer typing-extensions typing-inspection
+    shellingham sqlalchemy starlette structlog truststore typer typing-extensions typing-inspection
     tzdata urllib3 uvicorn uvloop watchfiles websockets
     """.split()
 )

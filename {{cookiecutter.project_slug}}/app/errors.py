@@ -95,8 +95,8 @@ async def on_invalid_request(_request: Request, error: RequestValidationError) -
     return problem(UNFIT, detail, errors=errors)
 
 
-async def on_bug(_request: Request, _error: Exception) -> JSONResponse:
-    """Answer a bug; the server logs its traceback."""
+def answer_to_a_bug() -> JSONResponse:
+    """Build the answer to an exception that nobody expected; the server logs its traceback."""
     return problem(BROKEN, DETAIL[BROKEN])
 
 
@@ -105,4 +105,3 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(on_http_exception)
     app.exception_handler(RequestValidationError)(on_invalid_request)
     app.exception_handler(SQLAlchemyError)(on_database_error)
-    app.exception_handler(Exception)(on_bug)

@@ -1,11 +1,14 @@
 """The application: `uv run fastapi dev` serves it."""
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
-from app import errors, health
+from app import errors, health, logs
 from app.database import lifespan
 from app.deadline import Deadline
 from app.items.router import router as items_router
+from app.middleware import RequestContext
 from app.settings import Settings
 
 
@@ -14,15 +17,32 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="{{ cookiecutter.project_name }}",
         summary="{{ cookiecutter.description }}",
+        openapi_url="/openapi.json" if settings.docs else None,
+        max_body_size=settings.max_body_size,
         lifespan=lifespan,
     )
     app.state.settings = settings
     errors.install(app)
-    if settings.request_timeout is not None:
-        app.add_middleware(Deadline, seconds=settings.request_timeout)
     app.include_router(health.router)
     app.include_router(items_router)
+
+    # The one that is added last stands around all others.
+    if settings.request_timeout is not None:
+        app.add_middleware(Deadline, seconds=settings.request_timeout)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-ID"],
+        )
+    if settings.allowed_hosts != ["*"]:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(RequestContext, https_only=settings.environment == "production")
     return app
 
 
-app = create_app(Settings())
+settings = Settings()
+logs.configure(settings)
+app = create_app(settings)

@@ -1,8 +1,8 @@
 """Settings, read from the environment or from `.env`."""
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -41,6 +41,16 @@ def parse_url(value: URL | str) -> URL:
     return url
 
 
+def split(value: str | list[str]) -> list[str]:
+    """Split what is separated by commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Words = Annotated[list[str], NoDecode, BeforeValidator(split)]
+
+
 class Settings(BaseSettings):
     """What may differ from one deployment to the next."""
 
@@ -48,6 +58,7 @@ class Settings(BaseSettings):
         env_file=".env", extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True
     )
 
+    environment: Literal["development", "production"] = "development"
     database_url: Annotated[URL, NoDecode, BeforeValidator(parse_url)] = DEFAULT_URL
     database_pool_size: int = Field(10, ge=1, description="Connections, and requests that hold one")
     database_max_overflow: int = Field(5, ge=0, description="Connections for work beside requests")
@@ -67,3 +78,25 @@ class Settings(BaseSettings):
     request_timeout: float | None = Field(
         default=None, gt=0, description="Seconds a request may take before it is answered 503"
     )
+    max_body_size: int = Field(2**20, ge=0, description="Bytes that the body of a request may have")
+    allowed_hosts: Words = Field(["*"], description="Host names to answer to, * for all")
+    cors_origins: Words = Field([], description="Origins whose pages may call this service")
+    docs: bool = Field(default=True, description="Serve /docs, /redoc and /openapi.json")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def refuse_for_production(self) -> Self:
+        """Refuse what helps while one develops and harms in production."""
+        if self.environment == "production" and self.database_echo:
+            raise ValueError(
+                "DATABASE_ECHO=true logs every statement with its values:"
+                " leave it out in production"
+            )
+        #% if cookiecutter.database != "sqlite"
+        if self.environment == "production" and self.database_url.password == DEFAULT_URL.password:
+            raise ValueError(
+                "DATABASE_URL has the password of development:"
+                " give the database of production one of its own"
+            )
+        #% endif
+        return self

@@ -17,3 +17,16 @@ def test_a_wrong_url_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(ValidationError, match="is not"):
         Settings()
+
+
+def test_words_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", "api.example.com, *.example.org")
+    assert Settings().allowed_hosts == ["api.example.com", "*.example.org"]
+
+
+def test_production_refuses_to_log_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_ECHO", "true")
+    assert Settings().database_echo
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    with pytest.raises(ValidationError, match="leave it out in production"):
+        Settings()

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 import app.main  # noqa: F401  # every table that the app knows
+from app.dialect import wait_for_turn
 from app.models import Base
 from app.settings import Settings
 
-logging.basicConfig(format="%(levelname)s [%(name)s] %(message)s")
 logging.getLogger("alembic").setLevel(logging.INFO)
 
 # A caller from Python, such as the tests, may hand over settings of its own.
@@ -32,9 +32,11 @@ def migrate() -> None:
 
 
 def migrate_online(connection: Connection) -> None:
-    """Run the migrations on a connection."""
+    """Run the migrations on a connection, while no other process does."""
+    wait_for_turn(connection)
     context.configure(connection=connection, **options)
     migrate()
+    connection.commit()
 
 
 async def connect_and_migrate() -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from sqlalchemy import Connection, func, select
+
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 # Nothing of its own: to switch AUTOCOMMIT on and off again would take more turns to the server
@@ -30,3 +32,15 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
     if read_only:
         options["mysql_read_only"] = True
     return options
+
+
+def wait_for_turn(connection: Connection, seconds: int = 3600) -> None:
+    """Let one process migrate at a time; the lock ends with the connection, however that ends.
+
+    Raises `TimeoutError` where another one migrates for longer than `seconds`.
+    """
+    # The names of locks belong to the whole server.
+    name = func.concat("migrations of ", func.database())
+    if connection.scalar(select(func.get_lock(name, seconds))) != 1:
+        raise TimeoutError(f"another process has been migrating this database for {seconds} s")
+    connection.commit()

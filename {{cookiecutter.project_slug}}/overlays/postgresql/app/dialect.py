@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from sqlalchemy import Connection, func, select
+
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 # Every statement of a reader stands alone: no turn to the server for BEGIN and COMMIT.
@@ -28,3 +30,9 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
     if read_only:
         options["postgresql_readonly"] = True
     return options
+
+
+def wait_for_turn(connection: Connection) -> None:
+    """Let one process migrate at a time; the lock ends with the connection, however that ends."""
+    connection.execute(select(func.pg_advisory_lock(func.hashtext("migrations"))))
+    connection.commit()

@@ -24,4 +24,4 @@ UNFIT: dict[str, dict[str, Any]] = {
     "range": {"quantity": 2**31},
 }
 
-UNREACHABLE = DEFAULT_URL.set(host="127.0.0.1", port=9)
+UNREACHABLE = DEFAULT_URL.set(host="127.0.0.1", port=9, password="hunter2")

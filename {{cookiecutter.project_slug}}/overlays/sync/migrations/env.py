@@ -8,10 +8,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 import app.main  # noqa: F401  # every table that the app knows
+from app.dialect import wait_for_turn
 from app.models import Base
 from app.settings import Settings
 
-logging.basicConfig(format="%(levelname)s [%(name)s] %(message)s")
 logging.getLogger("alembic").setLevel(logging.INFO)
 
 # A caller from Python, such as the tests, may hand over settings of its own.
@@ -35,6 +35,8 @@ if context.is_offline_mode():
 else:
     engine = create_engine(settings.database_url, poolclass=NullPool)
     with engine.connect() as connection:
+        wait_for_turn(connection)  # while another process migrates
         context.configure(connection=connection, **options)
         migrate()
+        connection.commit()
     engine.dispose()
