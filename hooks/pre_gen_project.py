@@ -17,12 +17,13 @@ DISTRIBUTIONS = frozenset(
     markupsafe mdurl mypy mypy-extensions mysqlclient opentelemetry-api
     opentelemetry-exporter-http-transport opentelemetry-exporter-otlp-common
     opentelemetry-exporter-otlp-proto-common opentelemetry-exporter-otlp-proto-http
+    opentelemetry-instrumentation opentelemetry-instrumentation-sqlalchemy
     opentelemetry-proto opentelemetry-sdk opentelemetry-semantic-conventions packaging
     pathspec platformdirs pluggy poethepoet protobuf psutil psycopg psycopg-binary
     psycopg2-binary pydantic pydantic-core pydantic-extra-types pydantic-settings pygments
     pymysql pytest python-dotenv python-multipart pyyaml requests rich rich-toolkit ruff
     shellingham sqlalchemy starlette structlog truststore typer typing-extensions typing-inspection
-    tzdata urllib3 uvicorn uvloop watchfiles websockets
+    tzdata urllib3 uvicorn uvloop watchfiles websockets wrapt
     """.split()
 )
 TEXTS = {"project_name": 100, "description": 200, "full_name": 100, "email": 100}

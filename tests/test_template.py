@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_cookies.plugin import Cookies
 
-from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, TEMPLATE, Combination
+from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, TEMPLATE, Combination, choices
 from conftest import skip_unless_installable
 from processes import UV, run
 
@@ -87,6 +87,28 @@ def test_nothing_of_another_database_is_left(combination: Combination, project: 
         assert word not in text, word
 
 
+# Words that belong to an optional answer, and have no place where it was declined.
+OPTION_WORDS = {
+    "telemetry": ["telemetry", "otlp", "otel"],
+    "MIT": ["MIT License"],
+    "Apache-2.0": ["Apache"],
+    "BSD-3-Clause": ["BSD"],
+}
+
+
+def test_nothing_of_a_declined_option_is_left(combination: Combination, project: Path) -> None:
+    text = "\n".join([text_of(project), *map(str, files(project))]).lower()
+    overlays = {
+        question if answer == "yes" else answer
+        for question in QUESTIONS["_options"]
+        for answer in choices(question)
+    }
+    assert overlays - {"no", "none"} == OPTION_WORDS.keys()
+    for option, words in OPTION_WORDS.items():
+        for word in words:
+            assert (word.lower() in text) == (option in combination.chosen), (option, word)
+
+
 def test_nothing_of_the_other_colour_is_left(combination: Combination, project: Path) -> None:
     words = SYNC_WORDS if combination.session == "async" else ASYNC_WORDS
     for path in files(project, ".py", ".md", ".toml"):
@@ -97,6 +119,16 @@ def test_nothing_of_the_other_colour_is_left(combination: Combination, project: 
             assert word not in text, f"{word} in {path}"
 
 
+# Modules of one namespace that several distributions bring.
+OPENTELEMETRY = {
+    "opentelemetry.instrumentation.sqlalchemy": "opentelemetry_instrumentation_sqlalchemy",
+    "opentelemetry.metrics": "opentelemetry_api",
+    "opentelemetry.proto.collector.metrics.v1.metrics_service_pb2": "opentelemetry_proto",
+    "opentelemetry.proto.collector.trace.v1.trace_service_pb2": "opentelemetry_proto",
+    "opentelemetry.proto.trace.v1.trace_pb2": "opentelemetry_proto",
+}
+
+
 def imports(project: Path, *folders: str) -> set[str]:
     """Top-level names that the Python files of some folders import."""
     names = set()
@@ -105,7 +137,7 @@ def imports(project: Path, *folders: str) -> set[str]:
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
-                names.add(node.module.partition(".")[0])
+                names.add(OPENTELEMETRY.get(node.module, node.module.partition(".")[0]))
                 if node.module == "fastapi.testclient":
                     names.add("httpx2")
     return names - sys.stdlib_module_names - {"app", "tests"}
@@ -138,7 +170,7 @@ def test_every_requirement_has_a_floor_and_no_ceiling(
     configuration = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     groups = configuration["dependency-groups"].values()
     for requirement in chain(configuration["project"]["dependencies"], *groups):
-        assert re.fullmatch(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?>=[\d.]+", requirement), requirement
+        assert re.fullmatch(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?>=[\d.b]+", requirement), requirement
 
 
 def test_every_setting_has_a_reader_and_is_documented(

@@ -8,7 +8,7 @@ import logging.config
 import sys
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor, WrappedLogger
 
 from app.settings import Settings
 
@@ -20,6 +20,7 @@ def configure(settings: Settings) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
+        without_copy_in_colors,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     form: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
@@ -51,3 +52,9 @@ def configure(settings: Settings) -> None:
             },
         }
     )
+
+
+def without_copy_in_colors(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave out what uvicorn adds: its message once more, in colours."""
+    event.pop("color_message", None)
+    return event

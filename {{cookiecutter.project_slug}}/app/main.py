@@ -9,6 +9,9 @@ from app.database import lifespan
 from app.deadline import Deadline
 from app.items.router import router as items_router
 from app.middleware import RequestContext
+#% if cookiecutter.telemetry
+from app.opentelemetry import observe_database
+#% endif
 from app.settings import Settings
 
 
@@ -20,11 +23,17 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json" if settings.docs else None,
         max_body_size=settings.max_body_size,
         lifespan=lifespan,
+        #% if cookiecutter.telemetry
+        telemetry={"auto_configure": True},
+        #% endif
     )
     app.state.settings = settings
     errors.install(app)
     app.include_router(health.router)
     app.include_router(items_router)
+    #% if cookiecutter.telemetry
+    observe_database(app)
+    #% endif
 
     # The one that is added last stands around all others.
     if settings.request_timeout is not None:
