@@ -16,6 +16,7 @@ from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateTable, DropTable
 from starlette.types import Receive, Scope, Send
 
@@ -32,6 +33,11 @@ ClientOf = Callable[[FastAPI], AbstractAsyncContextManager[AsyncClient]]
 async def at_once(count: int, call: Callable[[], Awaitable[T]]) -> list[T]:
     """Call many times at the same time, as so many clients would."""
     return list(await asyncio.gather(*(call() for _ in range(count))))
+
+
+async def forget(connection: AsyncConnection) -> None:
+    """Give a connection back to the pool behind its back, so that its transaction has no end."""
+    await connection.run_sync(lambda it: it.connection.close())
 
 
 @pytest.fixture(scope="session")

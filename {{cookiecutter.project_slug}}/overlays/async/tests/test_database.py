@@ -1,11 +1,12 @@
 """Connections are set up as they should be, and tests keep to a database of their own."""
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text
 
 from app.database import Database, connected
 from app.items.models import Item
 from app.settings import Settings
+from tests.conftest import forget
 from tests.dialect import CURRENT_DATABASE, LIMITS
 
 
@@ -37,3 +38,20 @@ async def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int
         session.add(Item(name="Lamp", category="light", quantity=1))
     async with db.readers() as reader:
         assert await reader.scalar(select(func.count()).select_from(Item)) == 1
+
+
+@pytest.mark.commits
+async def test_a_transaction_that_nobody_ended_is_rolled_back(db: Database) -> None:
+    async def count_items() -> int | None:
+        async with db.readers() as reader:
+            return await reader.scalar(select(func.count()).select_from(Item))
+
+    assert await count_items() == 0
+    connection = await db.engine.connect()  # the pool has this one alone
+    await connection.execute(insert(Item), [{"name": "Lamp", "category": "light", "quantity": 1}])
+    await forget(connection)
+    assert await count_items() == 0
+    async with db.sessions.begin() as session:
+        await session.execute(select(1))
+    assert await count_items() == 0
+    assert "Connections in pool: 1 " in db.engine.pool.status()

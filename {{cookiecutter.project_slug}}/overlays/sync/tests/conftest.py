@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
+from sqlalchemy import Column, Connection, ForeignKey, Integer, MetaData, Table
 from sqlalchemy.schema import CreateTable, DropTable
 
 from app.database import Database, connected
@@ -33,6 +33,11 @@ def at_once(count: int, call: Callable[[], T]) -> list[T]:
     with ThreadPoolExecutor(count) as pool:
         calls = [pool.submit(call) for _ in range(count)]
     return [made.result() for made in calls]
+
+
+def forget(connection: Connection) -> None:
+    """Give a connection back to the pool behind its back, so that its transaction has no end."""
+    connection.connection.close()
 
 
 @pytest.fixture(scope="session")

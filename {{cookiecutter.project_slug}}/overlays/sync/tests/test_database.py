@@ -1,11 +1,12 @@
 """Connections are set up as they should be, and tests keep to a database of their own."""
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text
 
 from app.database import Database, connected
 from app.items.models import Item
 from app.settings import Settings
+from tests.conftest import forget
 from tests.dialect import CURRENT_DATABASE, LIMITS
 
 
@@ -37,3 +38,20 @@ def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int) -> N
         session.add(Item(name="Lamp", category="light", quantity=1))
     with db.readers() as reader:
         assert reader.scalar(select(func.count()).select_from(Item)) == 1
+
+
+@pytest.mark.commits
+def test_a_transaction_that_nobody_ended_is_rolled_back(db: Database) -> None:
+    def count_items() -> int | None:
+        with db.readers() as reader:
+            return reader.scalar(select(func.count()).select_from(Item))
+
+    assert count_items() == 0
+    connection = db.engine.connect()  # the pool has this one alone
+    connection.execute(insert(Item), [{"name": "Lamp", "category": "light", "quantity": 1}])
+    forget(connection)
+    assert count_items() == 0
+    with db.sessions.begin() as session:
+        session.execute(select(1))
+    assert count_items() == 0
+    assert "Connections in pool: 1 " in db.engine.pool.status()
