@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.ping import ping_when_rested
 from app.settings import Settings
@@ -34,3 +36,16 @@ def error_code(error: BaseException | None) -> str | None:
 def prepare(engine: Engine) -> None:
     """Make every connection of the engine keep the rules of this module."""
     ping_when_rested(engine)
+    if engine.driver == "psycopg2":
+        event.listen(engine, "checkin", leave_isolation_to_the_server)
+
+
+def leave_isolation_to_the_server(
+    connection: DBAPIConnection | None, _record: ConnectionPoolEntry
+) -> None:
+    """Name no level, so that a reader leaves AUTOCOMMIT without another turn to the server.
+
+    SQLAlchemy names the server's own level then, and psycopg2 unsets by a SET what was named.
+    """
+    if connection is not None:
+        connection.isolation_level = None
