@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.pool import PoolProxiedConnection
 
 from app.ping import ping_when_rested
 from app.settings import Settings
@@ -25,6 +26,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     return {
         "echo": settings.database_echo,
         "isolation_level": "READ COMMITTED",
+        "skip_autocommit_rollback": True,  # a reader has nothing to roll back
         "pool_size": settings.database_pool_size,
         "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
@@ -42,12 +44,41 @@ def error_code(error: BaseException | None) -> int | None:
 
 
 def prepare(engine: Engine) -> None:
-    """Make every connection of the engine keep the rules of this module."""
+    """Make every connection of the engine keep the rules of this module.
+
+    Connections rest in AUTOCOMMIT, where a SELECT takes one turn to the server. A transaction
+    switches it off, and on again to commit. So what ends in any other way leaves it off, by
+    which SQLAlchemy knows that it has to roll back.
+    """
     ping_when_rested(engine)
     event.listen(engine, "begin", begin)
+    dialect: Any = engine.dialect  # for these two there are no events to listen to
+    dialect.do_begin = do_begin
+    dialect.do_commit = do_commit
 
 
 def begin(connection: Connection) -> None:
-    """Open a transaction that the server keeps from writing, where one was asked for."""
-    if connection.get_execution_options().get("mysql_read_only"):
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    """Note for `do_begin` what the transaction is to be."""
+    options = connection.get_execution_options()
+    autocommit = options.get("isolation_level") == "AUTOCOMMIT"
+    connection.info["autocommit"] = options.get("mysql_autocommit", autocommit)
+    connection.info["read_only"] = options.get("mysql_read_only", False)
+
+
+def do_begin(connection: PoolProxiedConnection) -> None:
+    """Switch AUTOCOMMIT on or off; where it is so already, the driver sends nothing.
+
+    Not by `BEGIN`: after a deadlock, or a statement that commits by itself, what follows in
+    the same session would be stored at once. Nor by a statement of ours: not every driver
+    would notice before the next one succeeds.
+    """
+    connection.autocommit(connection.info["autocommit"])
+    if connection.info["read_only"]:
+        cursor = connection.cursor()
+        cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.close()
+
+
+def do_commit(connection: PoolProxiedConnection) -> None:
+    """Switch AUTOCOMMIT on, which commits: one turn for both."""
+    connection.autocommit(True)  # noqa: FBT003  # each driver has its own name for it
