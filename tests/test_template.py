@@ -265,7 +265,8 @@ def test_python_in_the_template_is_python() -> None:
 
 def test_what_is_copied_unrendered_holds_no_markup() -> None:
     for path in files(OVERLAYS, ".py"):
-        assert "{{" not in path.read_text(encoding="utf-8"), path
+        if path.relative_to(OVERLAYS).parts[:2] != ("libpq", "app"):
+            assert "{{" not in path.read_text(encoding="utf-8"), path
 
 
 def test_file_names_are_legal_everywhere() -> None:

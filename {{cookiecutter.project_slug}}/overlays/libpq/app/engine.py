@@ -2,10 +2,15 @@
 
 from typing import Any
 
+#% if cookiecutter.driver == "psycopg2"
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+#% else
+from sqlalchemy import Engine
+
+#% endif
 from app.ping import ping_when_rested
 from app.settings import Settings
 
@@ -29,15 +34,15 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 
 
 def error_code(error: BaseException | None) -> str | None:
-    """Give the SQLSTATE of an error, under either of the names that drivers on libpq use."""
-    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    """Give the SQLSTATE of an error."""
+    return getattr(error, "{{ {'psycopg2': 'pgcode'}.get(cookiecutter.driver, 'sqlstate') }}", None)
 
 
 def prepare(engine: Engine) -> None:
     """Make every connection of the engine keep the rules of this module."""
     ping_when_rested(engine)
-    if engine.driver == "psycopg2":
-        event.listen(engine, "checkin", leave_isolation_to_the_server)
+    #% if cookiecutter.driver == "psycopg2"
+    event.listen(engine, "checkin", leave_isolation_to_the_server)
 
 
 def leave_isolation_to_the_server(
@@ -49,3 +54,4 @@ def leave_isolation_to_the_server(
     """
     if connection is not None:
         connection.isolation_level = None
+#% endif

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from app.ping import ping_when_rested
@@ -51,10 +52,20 @@ def prepare(engine: Engine) -> None:
     which SQLAlchemy knows that it has to roll back.
     """
     ping_when_rested(engine)
+    event.listen(engine, "handle_error", name_a_closed_connection)
     event.listen(engine, "begin", begin)
     dialect: Any = engine.dialect  # for these two there are no events to listen to
     dialect.do_begin = do_begin
     dialect.do_commit = do_commit
+
+
+def name_a_closed_connection(context: ExceptionContext) -> OperationalError | None:
+    """Say that the server has closed a connection, where the driver leaves that to the socket."""
+    error = context.original_exception
+    if not isinstance(error, OSError | RuntimeError):
+        return None
+    context.is_disconnect = True
+    return OperationalError(context.statement, None, error, connection_invalidated=True)
 
 
 def begin(connection: Connection) -> None:
