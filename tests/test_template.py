@@ -190,6 +190,17 @@ def test_every_setting_has_a_reader_and_is_documented(
     }
 
 
+def test_every_file_has_a_reader(combination: Combination, project: Path) -> None:
+    """The README names each file, or the folder that it is in."""
+    known = {"README.md", "LICENSE", "NOTICE", ".gitignore", "pyproject.toml", "__init__.py"}
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    for path in files(project):
+        parts = path.relative_to(project)
+        named = [str(parts), *(f"{folder}/" for folder in parts.parents if folder != Path())]
+        if parts.name not in known and parts.parts[0] != "tests":
+            assert any(f"`{name}`" in readme for name in named), parts
+
+
 def test_every_function_and_module_is_used(combination: Combination, project: Path) -> None:
     text = "".join(path.read_text() for path in files(project, ".py", ".toml"))
     for path in (project / "app").rglob("*.py"):
