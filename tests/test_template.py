@@ -93,6 +93,7 @@ OPTION_WORDS = {
     "MIT": ["MIT License"],
     "Apache-2.0": ["Apache"],
     "BSD-3-Clause": ["BSD"],
+    "docker": ["docker", "container", "compose", "kubernetes"],
 }
 
 
