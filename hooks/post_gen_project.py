@@ -23,12 +23,14 @@ def chosen(answers):
     """Name the overlays of these answers: colour, engine, options, then what needs both of two."""
     row = answers["_databases"][answers["database"]][answers["session"]][answers["driver"]]
     names = [answers["session"], *row["overlays"], *options(answers)]
-    missing = [name for name in names if not (OVERLAYS / name).is_dir()]
+    known = {part for path in OVERLAYS.iterdir() for part in path.name.split("+")}
+    missing = [name for name in names if name not in known]
     if missing:
         sys.exit(f"the template has no folder overlays/{missing[0]}: its table names one")
     # A folder `async+server` holds what only the two together need.
     both = [path.name for path in sorted(OVERLAYS.glob("*+*"))]
-    return names + [name for name in both if set(name.split("+")) <= set(names)]
+    alone = [name for name in names if (OVERLAYS / name).is_dir()]
+    return alone + [name for name in both if set(name.split("+")) <= set(names)]
 
 
 for overlay in chosen(ANSWERS):

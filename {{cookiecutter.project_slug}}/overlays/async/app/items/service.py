@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.bulk import store_rows
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemUpdate
 
@@ -18,8 +19,8 @@ async def create_item(session: AsyncSession, data: ItemCreate) -> Item:
 
 
 async def create_items(session: AsyncSession, data: Sequence[ItemCreate]) -> int:
-    """Store many items with one INSERT, all or none; return how many."""
-    await session.execute(insert(Item), [item.model_dump() for item in data])
+    """Store many items, all or none; return how many."""
+    await store_rows(session, Item, [item.model_dump() for item in data])
     return len(data)
 
 

@@ -1,0 +1,18 @@
+"""Many rows at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from app.models import Base
+
+
+def store_rows(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Store rows of one table in the transaction of the session, all or none.
+
+    All rows have the keys of the first one.
+    """
+    if rows:
+        session.execute(insert(model), rows)
