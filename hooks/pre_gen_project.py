@@ -24,6 +24,9 @@ DISTRIBUTIONS = frozenset(
     pymysql pytest python-dotenv python-multipart pyyaml requests rich rich-toolkit ruff
     shellingham sqlalchemy starlette structlog truststore typer typing-extensions typing-inspection
     tzdata urllib3 uvicorn uvloop watchfiles websockets wrapt
+    boolean-py cachecontrol cyclonedx-python-lib defusedxml filelock license-expression msgpack
+    packageurl-python pip pip-api pip-audit pip-requirements-parser py-serializable pyparsing
+    sortedcontainers tomli tomli-w
     """.split()
 )
 TEXTS = {"project_name": 100, "description": 200, "full_name": 100, "email": 100}
