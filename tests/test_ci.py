@@ -280,7 +280,7 @@ def test_a_job_is_told_where_its_database_is(checked: Combination, projects: Pro
     assert url.scheme == f"{checked.database}+{checked.driver}"
     if "github" in checked.chosen:
         assert (url.hostname, service["ports"]) == ("127.0.0.1", [f"{url.port}:{url.port}"])
-        assert DATABASES[checked.database]["health"] in service["options"]
+        assert DATABASES[checked.database]["ready"] in service["options"]
     else:
         assert url.hostname == service["alias"]
     made = service.get("env") or service["variables"]
