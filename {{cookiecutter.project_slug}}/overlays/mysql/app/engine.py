@@ -1,11 +1,22 @@
 """How this service speaks to MySQL and MariaDB."""
 
+#% if cookiecutter.driver == "aiomysql"
+import ssl
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+#% else
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
 
+#% endif
 from app.ping import ping_when_rested
 from app.settings import Settings
 
@@ -59,6 +70,27 @@ def prepare(engine: Engine) -> None:
     dialect.do_commit = do_commit
 
 
+#% if cookiecutter.driver == "aiomysql"
+@event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
+def connect(
+    dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> DBAPIConnection | None:
+    """Connect by TLS where the URL names the authority that signed the server's certificate.
+
+    aiomysql wants a context, not a file, and goes on in plain text where TLS is not offered.
+    """
+    if "ssl" not in kwargs:
+        return None
+    kwargs["ssl"] = ssl.create_default_context(cafile=kwargs["ssl"].get("ca"))
+    connection = dialect.connect(*args, **kwargs)
+    capabilities = dialect.get_driver_connection(connection).server_capabilities
+    if not capabilities & 1 << 11:  # CLIENT_SSL
+        connection.close()
+        raise dialect.loaded_dbapi.OperationalError(2026, "The server offers no TLS")
+    return connection
+
+
+#% endif
 def name_a_closed_connection(context: ExceptionContext) -> OperationalError | None:
     """Say that the server has closed a connection, where the driver leaves that to the socket."""
     error = context.original_exception
