@@ -12,8 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 #% else
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import PoolProxiedConnection
 
 #% endif
@@ -63,7 +62,9 @@ def prepare(engine: Engine) -> None:
     which SQLAlchemy knows that it has to roll back.
     """
     ping_when_rested(engine)
+    #% if cookiecutter.driver == "aiomysql"
     event.listen(engine, "handle_error", name_a_closed_connection)
+    #% endif
     event.listen(engine, "begin", begin)
     dialect: Any = engine.dialect  # for these two there are no events to listen to
     dialect.do_begin = do_begin
@@ -90,9 +91,8 @@ def connect(
     return connection
 
 
-#% endif
 def name_a_closed_connection(context: ExceptionContext) -> OperationalError | None:
-    """Say that the server has closed a connection, where the driver leaves that to the socket."""
+    """Say that the server has closed a connection: aiomysql leaves that to the socket."""
     error = context.original_exception
     if not isinstance(error, OSError | RuntimeError):
         return None
@@ -100,6 +100,7 @@ def name_a_closed_connection(context: ExceptionContext) -> OperationalError | No
     return OperationalError(context.statement, None, error, connection_invalidated=True)
 
 
+#% endif
 def begin(connection: Connection) -> None:
     """Note for `do_begin` what the transaction is to be."""
     options = connection.get_execution_options()
