@@ -12,7 +12,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 84
-ANSWERS = ["Stock", "", "Keeps stock of a shop", "", "", "2", "2", ""]
+ANSWERS = ["Stock", "", "Keeps stock of a shop", "", "", "2", "2", "", "", "1", "", "1"]
 
 
 def tmux(*arguments: str) -> str:
@@ -25,7 +25,7 @@ def record(folder: str) -> str:
     """Answer every question as a person would; give what the terminal shows in the end."""
     subprocess.run(["git", "clone", "--quiet", ROOT, f"{folder}/template"], check=True)
     tmux(
-        "new-session", "-d", "-x", str(WIDTH), "-y", "40", "-c", folder, "env PS1='$ ' bash --norc"
+        "new-session", "-d", "-x", str(WIDTH), "-y", "56", "-c", folder, "env PS1='$ ' bash --norc"
     )
     tmux("send-keys", "clear; cookiecutter template", "Enter")
     for answer in ANSWERS:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.commits
 @pytest.fixture
 def slow_commit() -> Iterator[None]:
     def sleep(_session: Session) -> None:
-        time.sleep(0.3)
+        time.sleep(1.2)
 
     event.listen(Session, "before_commit", sleep)
     yield
@@ -30,13 +30,13 @@ def slow_commit() -> Iterator[None]:
 async def test_a_request_beyond_its_deadline_is_rolled_back(
     settings: Settings, client_of: ClientOf, db: Database
 ) -> None:
-    app = create_app(settings.model_copy(update={"request_timeout": 0.1}))
+    app = create_app(settings.model_copy(update={"request_timeout": 0.5}))
 
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
         session.add(Item(name="Lamp", category="light", quantity=1))
         await session.flush()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
 
     async with client_of(app) as client:
         response = await client.post("/probe")
@@ -51,7 +51,7 @@ async def test_a_request_beyond_its_deadline_is_rolled_back(
 async def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
     settings: Settings, client_of: ClientOf, db: Database, slow_commit: None
 ) -> None:
-    app = create_app(settings.model_copy(update={"request_timeout": 0.2}))
+    app = create_app(settings.model_copy(update={"request_timeout": 1.0}))
     async with client_of(app) as client:
         response = await client.post("/items", json={"name": "Lamp", "category": "light"})
         found = await client.get(f"/items/{response.json()['id']}")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.commits
 @pytest.fixture
 def slow_commit() -> Iterator[None]:
     def sleep(_session: Session) -> None:
-        time.sleep(0.3)
+        time.sleep(1.2)
 
     event.listen(Session, "before_commit", sleep)
     yield
@@ -29,13 +29,13 @@ def slow_commit() -> Iterator[None]:
 def test_a_request_beyond_its_deadline_is_rolled_back(
     settings: Settings, client_of: ClientOf, db: Database
 ) -> None:
-    app = create_app(settings.model_copy(update={"request_timeout": 0.1}))
+    app = create_app(settings.model_copy(update={"request_timeout": 0.5}))
 
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
         session.add(Item(name="Lamp", category="light", quantity=1))
         session.flush()
-        time.sleep(0.3)
+        time.sleep(0.8)
 
     with client_of(app) as client:
         response = client.post("/probe")
@@ -50,7 +50,7 @@ def test_a_request_beyond_its_deadline_is_rolled_back(
 def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
     settings: Settings, client_of: ClientOf, db: Database, slow_commit: None
 ) -> None:
-    app = create_app(settings.model_copy(update={"request_timeout": 0.2}))
+    app = create_app(settings.model_copy(update={"request_timeout": 1.0}))
     with client_of(app) as client:
         response = client.post("/items", json={"name": "Lamp", "category": "light"})
         found = client.get(f"/items/{response.json()['id']}")
