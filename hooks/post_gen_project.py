@@ -39,9 +39,9 @@ shutil.rmtree(OVERLAYS)
 
 print(
     """
-{project_slug}: {session} sessions on {database}, driver {driver}
+{project_slug}: {session} sessions on {database}, driver {driver}, with {extras}
 
     cd {project_slug} && uv run alembic upgrade head
     uv run fastapi dev
-""".format(**ANSWERS)
+""".format(**ANSWERS, extras=", ".join(options(ANSWERS)) or "no options")
 )

@@ -1,0 +1,85 @@
+"""Draw what `service.py` measured: `uv run --group plots python bench/plots.py`.
+
+Reads `bench/results.json` and writes `docs/requests.svg`: the median rate of each app and
+workload as a ratio to the ORM written into the endpoint, with the spread of the rounds.
+"""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).parents[1]
+COLOURS = {
+    "ours": "#009485",
+    "session": "#7bc8bf",
+    "inlined": "#555555",
+    "peer": "#d9822b",
+    "fastapi": "#b8b8b8",
+    "starlette": "#dddddd",
+}
+NAMES = {
+    "ours": "rendered project",
+    "session": "rendered project, SessionDep",
+    "inlined": "ORM written into the endpoint",
+    "peer": "fastapi_template's project",
+    "fastapi": "FastAPI on the raw driver",
+    "starlette": "Starlette on the raw driver",
+}
+WORKLOADS = ["get", "list", "post", "update", "bulk", "mixed"]
+
+
+def ratios(rows: list[dict[str, Any]], clients: int) -> dict[str, dict[str, list[float]]]:
+    """For each workload and app, the rates of its rounds over the median of `inlined`."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        if row.get("clients") == clients:
+            rates = [it["rate"] for it in row["rounds"]]
+            found.setdefault(row["workload"], {})[row["app"]] = rates
+    for apps in found.values():
+        reference = statistics.median(apps["inlined"])
+        for name, rates in apps.items():
+            apps[name] = [rate / reference for rate in rates]
+    return found
+
+
+def main() -> None:
+    """Draw one row of bars per variant."""
+    measured = json.loads((ROOT / "bench/results.json").read_text())
+    results = measured["results"]
+    variants = list(dict.fromkeys((it["session"], it["driver"]) for it in results))
+    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "requests", "font.size": 9}
+    figure, axes = plt.subplots(
+        len(variants), 1, figsize=(9, 2.6 * len(variants)), squeeze=False, layout="constrained"
+    )
+    for axis, variant in zip(axes[:, 0], variants, strict=True):
+        rows = [it for it in results if (it["session"], it["driver"]) == variant]
+        found = ratios(rows, 64)
+        workloads = [it for it in WORKLOADS if it in found]
+        for place, workload in enumerate(workloads):
+            names = [name for name in COLOURS if name in found[workload]]
+            width = 0.8 / len(names)
+            for number, name in enumerate(names):
+                rates = found[workload][name]
+                middle = statistics.median(rates)
+                spread = [[middle - min(rates)], [max(rates) - middle]]
+                left = place - 0.4 + width * (number + 0.5)
+                axis.bar(left, middle, width, color=COLOURS[name], yerr=spread, ecolor="#888888")
+        axis.axhline(1, color="#555555", linewidth=0.8)
+        axis.set_xticks(range(len(workloads)), workloads)
+        axis.set_yscale("log", base=2)
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_title(
+            f"{variant[0]}, {variant[1]}: requests per second over `inlined`, 64 clients"
+        )
+    handles = [mpl.patches.Patch(color=colour, label=NAMES[it]) for it, colour in COLOURS.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    figure.suptitle(f"{measured['date']}, {measured['machine']}, {measured['python']}", fontsize=8)
+    figure.savefig(ROOT / "docs/requests.svg", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
