@@ -1,8 +1,9 @@
 """What can be done with items; the caller owns the transaction, so nothing here commits."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from app.bulk import store_rows
@@ -31,14 +32,17 @@ def get_item(session: Session, item_id: int) -> Item | None:
 
 def list_items(
     session: Session, *, limit: int, after: int | None = None, category: str | None = None
-) -> Sequence[Item]:
-    """Give up to `limit` items in the order of their keys, from behind the key `after`."""
-    query = select(Item).order_by(Item.id).limit(limit)
+) -> Sequence[Row[Any]]:
+    """Give up to `limit` items in the order of their keys, from behind the key `after`.
+
+    As rows, not as entities: nobody is going to change them, and a page costs less so.
+    """
+    query = select(Item.__table__).order_by(Item.id).limit(limit)
     if after is not None:
         query = query.where(Item.id > after)
     if category is not None:
         query = query.where(Item.category == category)
-    items = session.scalars(query)
+    items = session.execute(query)
     return items.all()
 
 
