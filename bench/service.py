@@ -42,7 +42,7 @@ from processes import alembic, create_database, install  # noqa: E402
 from servers import mariadb_server, postgresql_server  # noqa: E402
 
 CLIENTS = [1, 64, 1000]
-POOL_SIZE = 30
+APPS = ["ours", "session", "starlette", "fastapi", "inlined", "peer"]
 PROBE = """
 
 @app.get("/by-session/{item_id}", response_model=ItemRead)
@@ -78,7 +78,7 @@ def references(folder: Path, variant: Combination) -> Path:
     return folder
 
 
-def apps(folder: Path, variant: Combination, python: str, url: str) -> list[App]:
+def apps(folder: Path, variant: Combination, python: str, url: str, pool: int = 10) -> list[App]:
     """Render a variant, make its database with 1,000 rows, and list what there is to serve."""
     answers = variant.answers | {"telemetry": "no"}
     rendered = Path(
@@ -93,7 +93,7 @@ def apps(folder: Path, variant: Combination, python: str, url: str) -> list[App]
         "from app.database import SessionDep\nfrom app.items.models import Item\n"
         "from app.items.schemas import ItemRead\nfrom app.main import app\n" + probe
     )
-    shared = {"DATABASE_POOL_SIZE": str(POOL_SIZE)}
+    shared = {"DATABASE_POOL_SIZE": str(pool)}
     ours = shared | {
         "DATABASE_URL": url,
         "DATABASE_MAX_WAITING": "1000",
@@ -194,6 +194,7 @@ def show(variant: Combination, workload: str, clients: int, rounds: dict[Any, An
         name: statistics.median(it["rate"] for it in rounds[workload, clients, name])
         for name in names
     }
+    reference = "inlined" if "inlined" in medians else names[0]
     for name in names:
         found = rounds[workload, clients, name]
         rates = [it["rate"] for it in found]
@@ -202,7 +203,7 @@ def show(variant: Combination, workload: str, clients: int, rounds: dict[Any, An
         print(
             f"{variant.session} {variant.driver}, {workload}, {clients} clients, {name}:"
             f" {medians[name]:.0f}/s ({min(rates):.0f} to {max(rates):.0f}),"
-            f" {medians[name] / medians['inlined']:.2f} of inlined,"
+            f" {medians[name] / medians[reference]:.2f} of {reference},"
             f" p99 {statistics.median(it['p99'] for it in found) * 1000:.0f} ms"
             + (f", {refused} refused" if refused else "")
             + (f", {broken} broken" if broken else ""),
@@ -225,7 +226,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of one round")
     parser.add_argument("--python", default=sys.executable, help="what all apps run on")
-    parser.add_argument("--without-peer", action="store_true")
+    parser.add_argument("--pool", type=int, default=10, help="connections of each app")
+    parser.add_argument("--apps", nargs="+", default=APPS, choices=APPS)
     parser.add_argument("--output", type=Path, default=BENCH / "results.json")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -253,9 +255,10 @@ def main() -> None:
                 url += ".db"
             place = Path(folder, name)
             place.mkdir()
-            services = apps(place, variant, options.python, url)
-            if variant.driver == "asyncpg" and not options.without_peer:
+            services = apps(place, variant, options.python, url, options.pool)
+            if variant.driver == "asyncpg" and "peer" in options.apps:
                 services += peer(place, options.python, url, services[0].folder)
+            services = [it for it in services if it.name in options.apps]
             results += measure(variant, services, options)
     options.output.write_text(
         json.dumps(

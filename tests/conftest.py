@@ -26,11 +26,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give `combination` all of them, and `installed` those that this run installs on their own."""
+    """Give `combination` the covering array, and `installed` what is installed on its own.
+
+    What is slow, in `test_projects.py`, takes each driver once in the everyday run.
+    """
+    full = metafunc.config.getoption("full")
     if "combination" in metafunc.fixturenames:
-        metafunc.parametrize("combination", COMBINATIONS, ids=str, scope="session")
+        slow = metafunc.module.__name__ == "test_projects"
+        some = DRIVERS if slow and not full else COMBINATIONS
+        metafunc.parametrize("combination", some, ids=str, scope="session")
     if "installed" in metafunc.fixturenames:
-        full = metafunc.config.getoption("full")
         some = DRIVERS if full else INSTALLED
         metafunc.parametrize("installed", some, ids=str)
 

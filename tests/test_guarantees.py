@@ -193,9 +193,7 @@ def server_of(database: str) -> Iterator[Server]:
             yield mariadb
 
 
-@pytest.mark.parametrize(
-    "tried", everyday(ON_SERVERS, "asyncpg", "psycopg2", "asyncmy", "pymysql"), ids=str
-)
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
 def test_a_restart_of_the_database_costs_no_request_after_it(
     tried: Combination, projects: Projects, environment: Path, tmp_path: Path
 ) -> None:

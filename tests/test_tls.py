@@ -37,7 +37,7 @@ def tls_url(combination: Combination, address: str, authority: Path) -> str:
     return f"{url}{row['suffix']}{tls}"
 
 
-@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "aiomysql"), ids=str)
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg"), ids=str)
 def test_tls_is_for_the_server_that_the_authority_names_and_for_no_other(
     tried: Combination,
     projects: dict[Combination, Path],

@@ -13,7 +13,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 URL = os.environ["BENCH_URL"]
 OPTIONS = {"connect_args": {"timeout": 30}} if URL.startswith("sqlite") else {}
-engine = create_async_engine(URL, pool_size=int(os.environ["DATABASE_POOL_SIZE"]), **OPTIONS)
+POOL_SIZE = int(os.environ["DATABASE_POOL_SIZE"])
+engine = create_async_engine(URL, pool_size=POOL_SIZE, max_overflow=0, **OPTIONS)
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 

@@ -1,10 +1,10 @@
 """What stands around every request: an id, headers, a line in the log, and an answer to bugs."""
 
-import logging
+import random
 import re
 import time
-import uuid
 
+import structlog
 from fastapi import status
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.errors import answer_to_a_bug
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger()
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -43,7 +43,7 @@ class RequestContext:
             return
         method, path = scope["method"], scope["path"]
         given = Headers(scope=scope).get("X-Request-ID", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         clear_contextvars()
         bind_contextvars(request_id=request_id)
         extra = self.page_headers if path.startswith(PAGES) else self.headers
@@ -71,13 +71,6 @@ class RequestContext:
         finally:
             # Whoever watches over the service asks every few seconds.
             watched = code == status.HTTP_200_OK and path.startswith("/health/")
-            logger.log(
-                logging.DEBUG if watched else logging.INFO,
-                "%s %s",
-                method,
-                path,
-                extra={
-                    "status": code,
-                    "duration_ms": round((time.perf_counter() - begun) * 1000, 1),
-                },
-            )
+            log = logger.debug if watched else logger.info
+            milliseconds = round((time.perf_counter() - begun) * 1000, 1)
+            log(f"{method} {path}", status=code, duration_ms=milliseconds)

@@ -52,7 +52,7 @@ class Database:
             expire_on_commit=False,
             close_resets_only=False,
         )
-        slots = anyio.Semaphore(settings.database_pool_size)
+        slots = anyio.Semaphore(settings.database_pool_size, fast_acquire=True)
         return cls(engine, sessions, readers, slots, settings.database_max_waiting)
 
     async def aclose(self) -> None:
