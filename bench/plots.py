@@ -77,7 +77,10 @@ def main() -> None:
         )
     handles = [mpl.patches.Patch(color=colour, label=NAMES[it]) for it, colour in COLOURS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(f"{measured['date']}, {measured['machine']}, {measured['python']}", fontsize=8)
+    figure.suptitle(
+        f"{measured['date']}, {measured['machine']}, {measured['python']}, {measured['versions']}",
+        fontsize=8,
+    )
     figure.savefig(ROOT / "docs/requests.svg", metadata={"Date": None})
 
 

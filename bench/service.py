@@ -38,7 +38,7 @@ from peer import peer  # noqa: E402
 
 from combinations import DRIVERS, Combination  # noqa: E402
 from conftest import on  # noqa: E402
-from processes import alembic, create_database, install  # noqa: E402
+from processes import UV, alembic, create_database, install, run  # noqa: E402
 from servers import mariadb_server, postgresql_server  # noqa: E402
 
 CLIENTS = [1, 64, 1000]
@@ -114,6 +114,13 @@ def apps(folder: Path, variant: Combination, python: str, url: str, pool: int = 
     ]
 
 
+def versions(place: Path) -> str:
+    """Name the versions that the variants of one run share."""
+    listed = run(UV, "pip", "freeze", "--quiet", "--python", place / "venv", cwd=place).stdout
+    shared = ("fastapi==", "sqlalchemy==", "uvicorn==")
+    return ", ".join(it.replace("==", " ") for it in listed.split() if it.startswith(shared))
+
+
 def seed(app: App) -> None:
     """Store the 1,000 rows that are read and updated."""
     with started(app) as running:
@@ -121,11 +128,13 @@ def seed(app: App) -> None:
         httpx2.post(f"{running.url}/items/bulk", json=rows, timeout=60).raise_for_status()
 
 
-def drive(running: Running, workload: str, clients: int, seconds: int, run: str) -> dict[str, Any]:
+def drive(
+    running: Running, workload: str, clients: int, seconds: int, names: str
+) -> dict[str, Any]:
     """Load an app for some seconds; give what wrk counted."""
     environment = os.environ | {
         "WORKLOAD": running.app.workloads[workload],
-        "RUN": run,
+        "RUN": names,
         "BASE": running.app.base,
     }
     done = subprocess.run(
@@ -160,8 +169,8 @@ def measure(
                 for number in range(options.rounds):
                     for running in all_running:
                         if workload in running.app.workloads:
-                            run = f"{running.app.name}-{workload}-{clients}-{number}-{time.time():.0f}"
-                            found = drive(running, workload, clients, options.seconds, run)
+                            names = f"{running.app.name}-{workload}-{clients}-{number}-{time.time():.0f}"
+                            found = drive(running, workload, clients, options.seconds, names)
                             key = (workload, clients, running.app.name)
                             rounds.setdefault(key, []).append(found)
                 show(variant, workload, clients, rounds)
@@ -235,6 +244,7 @@ def main() -> None:
             "there is no wrk here: install it (Debian, Ubuntu: apt install wrk; macOS: brew install wrk)"
         )
     results: list[dict[str, Any]] = []
+    measured = ""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         addresses = {"sqlite": f"///{folder}/x"}
         for variant in variants:
@@ -260,6 +270,7 @@ def main() -> None:
                 services += peer(place, options.python, url, services[0].folder)
             services = [it for it in services if it.name in options.apps]
             results += measure(variant, services, options)
+            measured = versions(place)
     options.output.write_text(
         json.dumps(
             {
@@ -268,6 +279,7 @@ def main() -> None:
                 "python": subprocess.run(
                     [options.python, "-V"], capture_output=True, text=True, check=True
                 ).stdout.strip(),
+                "versions": measured,
                 "results": results,
             }
         )
