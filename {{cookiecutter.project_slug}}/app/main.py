@@ -29,11 +29,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     errors.install(app)
-    app.include_router(health.router)
-    app.include_router(items_router)
     #% if cookiecutter.telemetry
     observe_database(app)
     #% endif
+    app.include_router(health.router)
+    app.include_router(items_router)
 
     # The one that is added last stands around all others.
     if settings.request_timeout is not None:
