@@ -37,7 +37,6 @@ class Running:
     process: subprocess.Popen[bytes]
     url: str
     seconds_to_start: float
-    megabytes: float = 0.0
 
 
 @contextmanager
