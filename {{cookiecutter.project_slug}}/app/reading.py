@@ -1,33 +1,33 @@
-"""A session for requests that only read."""
+"""Sessions that only read."""
 
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, UpdateBase, event
+from sqlalchemy import CompoundSelect, Engine, Select, UpdateBase, event
+from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
-from sqlalchemy.sql.visitors import iterate
+from sqlalchemy.sql.compiler import SQLCompiler
 
 
 class ReadOnlyError(InvalidRequestError):
     """A write was tried in a session that only reads."""
 
 
-class ReadOnlySession(Session):
-    """Runs `select()` and nothing else: a write is refused before it reaches the database."""
+def refuse_writes(engine: Engine) -> None:
+    """Let `engine` run `select()` and nothing else: a write is refused before it is sent.
 
+    Of textual SQL nobody can tell what it writes; `exec_driver_sql()` alone is let through.
+    What is asked here was found out when the statement was compiled: to walk through it
+    once more would cost every read.
+    """
 
-@event.listens_for(ReadOnlySession, "before_flush")
-def refuse_flush(session: Session, _context: UOWTransaction, _instances: Any) -> None:
-    """Refuse what the unit of work would write."""
-    if session.new or session.dirty or session.deleted:
-        raise ReadOnlyError("This session only reads: take SessionDep or db.sessions to write.")
-
-
-@event.listens_for(ReadOnlySession, "do_orm_execute")
-def refuse_statement(state: ORMExecuteState) -> None:
-    """Refuse all but a plain select; of textual SQL nobody can tell what it writes."""
-    statement = state.statement
-    if not isinstance(statement, Select | CompoundSelect) or any(
-        isinstance(part, UpdateBase) for part in iterate(statement)
-    ):
-        raise ReadOnlyError("This session only runs select(): take SessionDep or db.sessions.")
+    @event.listens_for(engine, "before_cursor_execute", named=True)
+    def refuse(context: ExecutionContext, **_: Any) -> None:
+        compiled = context.compiled
+        if compiled is not None and not (
+            isinstance(compiled, SQLCompiler)
+            and isinstance(compiled.statement, Select | CompoundSelect)
+            and not any(isinstance(it.element, UpdateBase) for it in compiled.ctes or ())
+        ):
+            raise ReadOnlyError(
+                "This session only runs select(): take SessionDep or db.sessions to write."
+            )

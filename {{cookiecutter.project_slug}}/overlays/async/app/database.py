@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import (
 from app.deadline import pass_deadline
 from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
 from app.engine import engine_options, error_code, prepare
-from app.reading import ReadOnlySession
+from app.reading import refuse_writes
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -46,12 +46,9 @@ class Database:
             expire_on_commit=False,  # an answer is written after the commit
             close_resets_only=False,  # a closed session stays closed: nothing leaks behind it
         )
-        readers = async_sessionmaker(
-            engine.execution_options(**READER_OPTIONS),
-            sync_session_class=ReadOnlySession,
-            expire_on_commit=False,
-            close_resets_only=False,
-        )
+        reading = engine.execution_options(**READER_OPTIONS)
+        refuse_writes(reading.sync_engine)
+        readers = async_sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
         slots = anyio.Semaphore(settings.database_pool_size, fast_acquire=True)
         return cls(engine, sessions, readers, slots, settings.database_max_waiting)
 

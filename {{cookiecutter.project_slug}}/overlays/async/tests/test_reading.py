@@ -32,7 +32,14 @@ async def select_from_insert(session: AsyncSession) -> None:
     await session.execute(select(insert(Item).values(LAMP).returning(Item.id).cte()))
 
 
-@pytest.mark.parametrize("write", [add, execute_insert, execute_text, select_from_insert])
+async def insert_by_connection(session: AsyncSession) -> None:
+    connection = await session.connection()
+    await connection.execute(insert(Item).values(LAMP))
+
+
+@pytest.mark.parametrize(
+    "write", [add, execute_insert, execute_text, select_from_insert, insert_by_connection]
+)
 async def test_a_reader_refuses_to_write(
     write: Callable[[AsyncSession], Awaitable[None]], db: Database
 ) -> None:

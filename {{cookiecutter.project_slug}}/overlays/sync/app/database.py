@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.deadline import pass_deadline
 from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
 from app.engine import engine_options, error_code, prepare
-from app.reading import ReadOnlySession
+from app.reading import refuse_writes
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Database:
 
     engine: Engine
     sessions: sessionmaker[Session]
-    readers: sessionmaker[ReadOnlySession]
+    readers: sessionmaker[Session]
     slots: anyio.Semaphore
     max_waiting: int
 
@@ -42,12 +42,9 @@ class Database:
             expire_on_commit=False,  # an answer is written after the commit
             close_resets_only=False,  # a closed session stays closed: nothing leaks behind it
         )
-        readers = sessionmaker(
-            engine.execution_options(**READER_OPTIONS),
-            class_=ReadOnlySession,
-            expire_on_commit=False,
-            close_resets_only=False,
-        )
+        reading = engine.execution_options(**READER_OPTIONS)
+        refuse_writes(reading)
+        readers = sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
         slots = anyio.Semaphore(settings.database_pool_size, fast_acquire=True)
         return cls(engine, sessions, readers, slots, settings.database_max_waiting)
 

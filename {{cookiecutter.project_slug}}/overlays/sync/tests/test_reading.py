@@ -32,7 +32,14 @@ def select_from_insert(session: Session) -> None:
     session.execute(select(insert(Item).values(LAMP).returning(Item.id).cte()))
 
 
-@pytest.mark.parametrize("write", [add, execute_insert, execute_text, select_from_insert])
+def insert_by_connection(session: Session) -> None:
+    connection = session.connection()
+    connection.execute(insert(Item).values(LAMP))
+
+
+@pytest.mark.parametrize(
+    "write", [add, execute_insert, execute_text, select_from_insert, insert_by_connection]
+)
 def test_a_reader_refuses_to_write(write: Callable[[Session], None], db: Database) -> None:
     with db.readers() as reader, pytest.raises(ReadOnlyError, match="only"):
         write(reader)
