@@ -47,7 +47,7 @@ PROBE = """
 
 @app.get("/by-session/{item_id}", response_model=ItemRead)
 async def by_session(session: SessionDep, item_id: int) -> Item:
-    return await session.get_one(Item, item_id)
+    return found(await service.get_item(session, item_id))
 """
 
 
@@ -90,7 +90,8 @@ def apps(folder: Path, variant: Combination, python: str, url: str, pool: int = 
     alembic(rendered, environment, url, "upgrade head")
     probe = PROBE if variant.session == "async" else without_colour(PROBE)
     (rendered / "bench.py").write_text(
-        "from app.database import SessionDep\nfrom app.items.models import Item\n"
+        "from app.database import SessionDep\nfrom app.items import service\n"
+        "from app.items.models import Item\nfrom app.items.router import found\n"
         "from app.items.schemas import ItemRead\nfrom app.main import app\n" + probe
     )
     shared = {"DATABASE_POOL_SIZE": str(pool)}

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bulk import store_rows
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemUpdate
+
+# Built once, because building a statement costs more than sending it.
+ITEM_BY_ID = select(Item).where(Item.id == bindparam("item_id"))
 
 
 async def create_item(session: AsyncSession, data: ItemCreate) -> Item:
@@ -27,7 +30,7 @@ async def create_items(session: AsyncSession, data: Sequence[ItemCreate]) -> int
 
 async def get_item(session: AsyncSession, item_id: int) -> Item | None:
     """Find an item by its key."""
-    return await session.get(Item, item_id)
+    return await session.scalar(ITEM_BY_ID, {"item_id": item_id})
 
 
 async def list_items(
