@@ -101,13 +101,17 @@ async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Database]]:
         yield {"db": db}
 
 
-async def get_slot(request: Request) -> AsyncIterator[None]:
+@asynccontextmanager
+async def admitted(request: Request) -> AsyncIterator[Database]:
     """Let in as many requests as the pool has connections.
 
     A bounded number waits, first come first served; the rest hear 503 at once.
     `max_overflow` is left to work beside requests.
     """
     db: Database = request.state.db
+    if hasattr(request.state, "admitted"):  # with another session: two slots could lock each other
+        yield db
+        return
     if db.slots.value == 0 and db.slots.statistics().tasks_waiting >= db.max_waiting:
         raise HTTPException(
             status.HTTP_503_SERVICE_UNAVAILABLE,
@@ -115,24 +119,20 @@ async def get_slot(request: Request) -> AsyncIterator[None]:
             headers={"Retry-After": "1"},
         )
     async with db.slots:
-        yield
+        request.state.admitted = True
+        yield db
 
 
-SlotDep = Annotated[None, Depends(get_slot, scope="function")]
-
-
-async def get_session(request: Request, _: SlotDep) -> AsyncIterator[AsyncSession]:
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
-    db: Database = request.state.db
-    async with db.sessions.begin() as session:
+    async with admitted(request) as db, db.sessions.begin() as session:
         yield session
         pass_deadline(request)
 
 
-async def get_reader(request: Request, _: SlotDep) -> AsyncIterator[AsyncSession]:
+async def get_reader(request: Request) -> AsyncIterator[AsyncSession]:
     """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes."""
-    db: Database = request.state.db
-    async with db.readers() as session:
+    async with admitted(request) as db, db.readers() as session:
         yield session
 
 

@@ -1,13 +1,15 @@
 """The database of the service: its engine, its sessions, and who may use them when."""
 
 import random
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Self, TypeVar
 
 import anyio
+import anyio.to_thread
 from fastapi import Depends, FastAPI, HTTPException, Request, status
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -97,14 +99,17 @@ async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Database]]:
         yield {"db": db}
 
 
-async def get_slot(request: Request) -> AsyncIterator[None]:
+@asynccontextmanager
+async def admitted(request: Request) -> AsyncIterator[Database]:
     """Let in as many requests as the pool has connections.
 
     A bounded number waits, first come first served; the rest hear 503 at once.
-    `max_overflow` is left to work beside requests. It is `async` on purpose: a request
-    that waits must not hold a thread, or those with a connection find none to go on.
+    `max_overflow` is left to work beside requests.
     """
     db: Database = request.state.db
+    if hasattr(request.state, "admitted"):  # with another session: two slots could lock each other
+        yield db
+        return
     if db.slots.value == 0 and db.slots.statistics().tasks_waiting >= db.max_waiting:
         raise HTTPException(
             status.HTTP_503_SERVICE_UNAVAILABLE,
@@ -113,24 +118,37 @@ async def get_slot(request: Request) -> AsyncIterator[None]:
         )
     async with db.slots:
         pass_deadline(request)
-        yield
+        request.state.admitted = True
+        yield db
 
 
-SlotDep = Annotated[None, Depends(get_slot, scope="function")]
+@asynccontextmanager
+async def ended_in_thread(context: AbstractContextManager[Session]) -> AsyncIterator[Session]:
+    """Begin a session here, which sends nothing yet; end it in a thread, which may wait.
+
+    That thread is none of those that endpoints share: they may all be waiting for a lock
+    that this very commit gives back.
+    """
+    session = context.__enter__()
+    try:
+        yield session
+    finally:
+        one_more = anyio.CapacityLimiter(1)
+        await anyio.to_thread.run_sync(context.__exit__, *sys.exc_info(), limiter=one_more)
 
 
-def get_session(request: Request, _: SlotDep) -> Iterator[Session]:
+# Both are `async`: a request that waits for its turn must not hold a thread, or those with a
+# connection find none to go on.
+async def get_session(request: Request) -> AsyncIterator[Session]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
-    db: Database = request.state.db
-    with db.sessions.begin() as session:
+    async with admitted(request) as db, ended_in_thread(db.sessions.begin()) as session:
         yield session
         pass_deadline(request)
 
 
-def get_reader(request: Request, _: SlotDep) -> Iterator[Session]:
+async def get_reader(request: Request) -> AsyncIterator[Session]:
     """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes."""
-    db: Database = request.state.db
-    with db.readers() as session:
+    async with admitted(request) as db, ended_in_thread(db.readers()) as session:
         yield session
 
 

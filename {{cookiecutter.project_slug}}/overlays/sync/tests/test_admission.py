@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from app.database import Database, SessionDep
+from app.database import Database, ReaderDep, SessionDep
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf, at_once
@@ -57,6 +57,20 @@ def test_every_slot_and_connection_comes_back(
     at_once(50, lambda: client.get("/slow"))
     assert db.slots.value == settings.database_pool_size
     assert db.engine.pool.status().endswith("Current Checked out connections: 0")
+
+
+def test_both_sessions_of_a_request_share_its_slot(settings: Settings, client_of: ClientOf) -> None:
+    """With one slot each, requests that have the first would wait for each other's second."""
+    only_one = {"database_pool_size": 1, "database_max_overflow": 1, "database_max_waiting": 0}
+    app = create_app(settings.model_copy(update=only_one))
+
+    @app.get("/both")
+    def both(reader: ReaderDep, session: SessionDep) -> list[int | None]:
+        return [reader.scalar(select(1)), session.scalar(select(1))]
+
+    with client_of(app) as client:
+        response = client.get("/both")
+    assert response.json() == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["pool_size", "max_overflow", "max_waiting", "pool_timeout"])
