@@ -6,32 +6,24 @@ Copied beside the references into a rendered async project, and run in its envir
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Any
 
 import inlined
 from app import errors
 from app.database import ReaderDep
+from app.items import service
 from app.items.models import Item
+from app.items.router import found
 from app.items.schemas import ItemRead
 from app.main import app as whole
 from app.middleware import RequestContext
-from fastapi import Depends, FastAPI, Request
-from sqlalchemy.ext.asyncio import AsyncSession
+from fastapi import FastAPI, Request
 
 ROUNDS = 25
 CALLS = 100
 
 
-async def one_dependency(request: Request) -> AsyncIterator[AsyncSession]:
-    db = request.state.db
-    async with db.slots, db.readers() as reader:
-        yield reader
-
-
-OneDep = Annotated[AsyncSession, Depends(one_dependency, scope="function")]
-
-in_endpoint, with_slot, by_one, by_two, around = (FastAPI() for _ in range(5))
+in_endpoint, with_slot, by_dependency, around = (FastAPI() for _ in range(4))
 errors.install(around)
 around.add_middleware(RequestContext, https_only=True)
 
@@ -39,34 +31,26 @@ around.add_middleware(RequestContext, https_only=True)
 @in_endpoint.get("/items/{item_id}", response_model=ItemRead)
 async def read(request: Request, item_id: int) -> Item:
     async with request.state.db.readers() as reader:
-        item: Item = await reader.get_one(Item, item_id)
-        return item
+        return found(await service.get_item(reader, item_id))
 
 
 @with_slot.get("/items/{item_id}", response_model=ItemRead)
 async def read_with_slot(request: Request, item_id: int) -> Item:
     async with request.state.db.slots, request.state.db.readers() as reader:
-        item: Item = await reader.get_one(Item, item_id)
-        return item
+        return found(await service.get_item(reader, item_id))
 
 
-@by_one.get("/items/{item_id}", response_model=ItemRead)
-async def read_by_one(reader: OneDep, item_id: int) -> Item:
-    return await reader.get_one(Item, item_id)
-
-
-@by_two.get("/items/{item_id}", response_model=ItemRead)
+@by_dependency.get("/items/{item_id}", response_model=ItemRead)
 @around.get("/items/{item_id}", response_model=ItemRead)
-async def read_by_two(reader: ReaderDep, item_id: int) -> Item:
-    return await reader.get_one(Item, item_id)
+async def read_by_dependency(reader: ReaderDep, item_id: int) -> Item:
+    return found(await service.get_item(reader, item_id))
 
 
 STEPS = {
     "`inlined`, for comparison": inlined.app,
     "a reader in AUTOCOMMIT, opened in the endpoint": in_endpoint,
     "with a slot": with_slot,
-    "as one dependency of function scope": by_one,
-    "as two, so that all sessions of a request share one slot": by_two,
+    "as a dependency of function scope": by_dependency,
     "with the id, the headers and the line in the log": around,
     "the whole project: routers, the limit on bodies": whole,
 }
