@@ -32,8 +32,8 @@ def create_app(settings: Settings) -> FastAPI:
     #% if cookiecutter.telemetry
     observe_database(app)
     #% endif
-    app.include_router(health.router)
     app.include_router(items_router)
+    app.include_router(health.router)
 
     # The one that is added last stands around all others.
     if settings.request_timeout is not None:
