@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 
 Isolation = Literal["SERIALIZABLE"]
 
-# A reader takes no lock of the writer's, and sees one snapshot until it ends.
-READER_OPTIONS: dict[str, Any] = {"sqlite_begin": "DEFERRED"}
+# Every statement of a reader stands alone: nothing to begin and to end, and no lock in between.
+READER_OPTIONS: dict[str, Any] = {"sqlite_begin": ""}
 
 # Names from SQLite's page of result codes.
 CONFLICT = frozenset(
@@ -29,7 +29,7 @@ TIMED_OUT = frozenset({"SQLITE_INTERRUPT"})
 
 def transaction_options(_isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
     """Options for one transaction; here every transaction is serializable already."""
-    return READER_OPTIONS | {"sqlite_query_only": True} if read_only else {}
+    return {"sqlite_begin": "DEFERRED", "sqlite_query_only": True} if read_only else {}
 
 
 def wait_for_turn(connection: Connection, seconds: int = 3600) -> None:

@@ -47,5 +47,8 @@ def begin(connection: Connection) -> None:
     """
     options = connection.get_execution_options()
     query_only = "ON" if options.get("sqlite_query_only") else "OFF"
-    connection.exec_driver_sql(f"PRAGMA query_only = {query_only}")
-    connection.exec_driver_sql(f"BEGIN {options.get('sqlite_begin', 'IMMEDIATE')}")
+    if connection.info.get("query_only", "OFF") != query_only:
+        connection.exec_driver_sql(f"PRAGMA query_only = {query_only}")
+        connection.info["query_only"] = query_only
+    if how := options.get("sqlite_begin", "IMMEDIATE"):
+        connection.exec_driver_sql(f"BEGIN {how}")
