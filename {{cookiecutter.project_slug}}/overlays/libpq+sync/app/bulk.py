@@ -45,7 +45,7 @@ def store_rows(session: Session, model: type[Base], rows: Sequence[dict[str, Any
     session.execute(text("SELECT 1"))  # refused where a session only reads
     driver: Any = session.connection().connection.driver_connection
     #% if cookiecutter.driver == "psycopg2"
-    lines = ("\t".join(written(row[column]) for column in columns) for row in rows)
+    lines = ["\t".join([written(row[column]) for column in columns]) for row in rows]
     try:
         with driver.cursor() as cursor:
             cursor.copy_expert(statement, StringIO("\n".join(lines)))
