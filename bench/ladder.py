@@ -1,4 +1,4 @@
-"""What each layer adds to a GET, in microseconds of CPU: `uv run python bench/ladder.py`.
+"""What each layer adds to a GET and to a POST, in microseconds of CPU: `uv run python bench/ladder.py`.
 
 The tenth percentile of 25 rounds on an async project on PostgreSQL: what noise adds is
 mostly in the others. Run it on an idle machine.
