@@ -41,7 +41,7 @@ def peer(folder: Path, python: str, url: str, rendered: Path) -> list[App]:
     environment = folder / "peer_venv"
     run(UV, "venv", "--quiet", "--python", python, environment, cwd=folder)
     run(
-        UV, "pip", "install", "--quiet", "--python", environment,
+        UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", environment,
         "--requirement", project / "pyproject.toml", cwd=folder,
     )  # fmt: skip
     settings = {

@@ -46,7 +46,7 @@ def install(folder: Path, python: str, projects: list[Path]) -> Path:
     run(UV, "venv", "--quiet", "--python", python, folder, cwd=folder.parent)
     requirements = [part for file in projects for part in ("--requirement", file)]
     run(
-        UV, "pip", "install", "--quiet", "--python", folder, *requirements,
+        UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", folder, *requirements,
         "--group", f"{projects[0]}:dev", cwd=folder.parent,
     )  # fmt: skip
     return folder / ("Scripts" if sys.platform == "win32" else "bin")
