@@ -1,13 +1,15 @@
 """What one change costs or saves a rendered project: `uv run --group profile python bench/alternatives.py`.
 
 Serves the project as it is beside itself with one thing changed (the server, its parts, the
-pool, the engine), and drives all in alternating rounds. Prints each one's requests per second
-and its CPU time per request, child processes included, as ratios of medians to the project as
-it is. CPU time is the steadier of the two; what several processes gain shows only in the rate.
+pool, the engine), and drives all in alternating rounds, each in another order. Prints each
+one's requests per second and its CPU time per request, child processes included, as ratios of
+medians to the project as it is. CPU time is the steadier of the two; what several processes
+gain shows only in the rate.
 """
 
 import argparse
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -91,8 +93,7 @@ def measure(services: list[App], options: argparse.Namespace) -> None:
         for workload in options.workloads:
             rounds: dict[str, list[Cost]] = {}
             for number in range(options.rounds):
-                first = number % len(all_running)
-                for running in all_running[first:] + all_running[:first]:
+                for running in random.sample(all_running, len(all_running)):
                     name = running.app.name
                     names = f"{name}-{number}-{os.getpid()}"
                     rounds.setdefault(name, []).append(cost(running, workload, options, names))

@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import shutil
 import statistics
 import subprocess
@@ -168,9 +169,8 @@ def measure(
         for workload in options.workloads:
             for clients in options.clients:
                 for number in range(options.rounds):
-                    # No app always comes after the same one, whose writes the server may still digest.
-                    first = number % len(all_running)
-                    for running in all_running[first:] + all_running[:first]:
+                    # What one app has written, the server may still digest while it serves the next.
+                    for running in random.sample(all_running, len(all_running)):
                         if workload in running.app.workloads:
                             names = f"{running.app.name}-{workload}-{clients}-{number}-{time.time():.0f}"
                             found = drive(running, workload, clients, options.seconds, names)
