@@ -1,8 +1,8 @@
 """What one change costs or saves a rendered project: `uv run --group profile python bench/alternatives.py`.
 
 Serves the project as it is beside itself with one thing changed (the server, its parts, the
-pool, the engine), and drives all in alternating rounds, each in another order. Prints each
-one's requests per second and its CPU time per request, child processes included, as ratios of
+pool, the engine), and drives all in alternating rounds, in random order. Prints each one's
+requests per second and its CPU time per request, child processes included, as ratios of
 medians to the project as it is. CPU time is the steadier of the two; what several processes
 gain shows only in the rate.
 """
@@ -55,17 +55,19 @@ class Cost(NamedTuple):
 def alternatives(ours: App) -> list[App]:
     """Name every way to serve the project."""
     python = ours.command[0]
-    changed = [python, "-m", "uvicorn", "changed:app"]
-    with_change = [
-        replace(ours, name=it, command=changed, settings=ours.settings | {"CHANGE": it})
-        for it in CHANGES + DEPENDENCIES
-    ]
+
+    def with_change(name: str, base: str = ours.base) -> App:
+        command = [python, "-m", "uvicorn", "changed:app"]
+        settings = ours.settings | {"CHANGE": name}
+        return replace(ours, name=name, command=command, settings=settings, base=base)
+
     return [
         replace(ours, name=USUAL),
         *(replace(ours, name=name, command=[python, *it]) for name, it in SERVERS.items()),
         *(replace(ours, name=name, settings=ours.settings | it) for name, it in SETTINGS.items()),
-        *(replace(it, base=f"/{it.name}/items") if it.name in DEPENDENCIES else it for it in with_change),
-    ]  # fmt: skip
+        *(with_change(it) for it in CHANGES),
+        *(with_change(it, f"/{it}/items") for it in DEPENDENCIES),
+    ]
 
 
 def cpu_seconds(running: Running) -> float:
