@@ -197,7 +197,7 @@ def test_connections_suffice(clusters: dict[Combination, Path]) -> None:
     for project in clusters.values():
         settings = (project / "app/settings.py").read_text()
         defaults = [
-            int(re.search(rf"{name}: int = Field\((\d+)", settings)[1])  # type: ignore[index]
+            int(re.search(rf"{name}: int = Field\(\s*default=(\d+)", settings)[1])  # type: ignore[index]
             for name in ("database_pool_size", "database_max_overflow")
         ]
         compose = yaml.safe_load((project / "compose.yaml").read_text())["services"]["app"]

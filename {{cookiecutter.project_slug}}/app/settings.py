@@ -60,27 +60,27 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     database_url: Annotated[URL, NoDecode, BeforeValidator(parse_url)] = DEFAULT_URL
-    database_pool_size: int = Field(10, ge=1, description="Connections, and requests that hold one")
-    database_max_overflow: int = Field(5, ge=0, description="Connections for work beside requests")
-    database_pool_timeout: int = Field(5, ge=1, description="Seconds to wait for a connection")
+    database_pool_size: int = Field(default=10, ge=1, description="Connections for requests")
+    database_max_overflow: int = Field(default=5, ge=0, description="Connections for other work")
+    database_pool_timeout: int = Field(default=5, ge=1, description="Seconds to connect or to wait")
     #% if cookiecutter.database == "sqlite"
-    database_busy_timeout: int = Field(30, ge=1, description="Seconds to wait for another writer")
+    database_busy_timeout: int = Field(default=30, ge=1, description="Seconds to wait for a writer")
     #% else
-    database_pool_recycle: int = Field(1800, ge=1, description="Seconds a connection may live")
+    database_pool_recycle: int = Field(default=1800, ge=1, description="Seconds a connection lives")
     #% endif
-    database_max_waiting: int = Field(100, ge=0, description="Requests that may wait in line")
+    database_max_waiting: int = Field(default=100, ge=0, description="Requests that may be queued")
     #% if cookiecutter.database != "sqlite"
     database_statement_timeout: int = Field(
-        30, ge=1, description="Seconds a statement may run, or a transaction idle, on the server"
+        default=30, ge=1, description="Seconds that a statement may run or a transaction be idle"
     )
     #% endif
     database_echo: bool = Field(default=False, description="Log every statement")
     request_timeout: float | None = Field(
         default=None, gt=0, description="Seconds a request may take before it is answered 503"
     )
-    max_body_size: int = Field(2**20, ge=0, description="Bytes that the body of a request may have")
-    allowed_hosts: Words = Field(["*"], description="Host names to answer to, * for all")
-    cors_origins: Words = Field([], description="Origins whose pages may call this service")
+    max_body_size: int = Field(default=2**20, ge=0, description="Bytes of a request's body")
+    allowed_hosts: Words = Field(default=["*"], description="Host names to answer to, * for all")
+    cors_origins: Words = Field(default=[], description="Origins whose pages may call this service")
     docs: bool = Field(default=True, description="Serve /docs, /redoc and /openapi.json")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
