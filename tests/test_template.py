@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -62,6 +63,40 @@ def test_no_markup_and_no_scar_is_left(combination: Combination, project: Path) 
         )
         prose = re.sub(r"^( *```).*?^\1$", "code", text, flags=re.DOTALL | re.MULTILINE)
         assert "\n\n\n" not in prose or path.suffix == ".py", f"blank lines in {path}"
+
+
+def clone(repository: Path, folder: Path) -> Path:
+    """Clone as Git for Windows does by default: it ends the lines of a text file with CRLF."""
+    run("git", "clone", "--quiet", "--config", "core.autocrlf=true", repository, folder, cwd=ROOT)
+    return folder
+
+
+def commit(folder: Path) -> None:
+    """Make a repository of a folder, with one commit."""
+    run("git", "init", "--quiet", cwd=folder)
+    run("git", "add", "--all", cwd=folder)
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    run("git", *author, "commit", "--quiet", "--message", "First", cwd=folder)
+
+
+def with_crlf(folder: Path) -> list[Path]:
+    found = [path for path in files(folder) if ".git" not in path.parts]
+    return [path for path in found if b"\r" in path.read_bytes()]
+
+
+def test_lines_end_alike_in_a_clone_that_asks_for_crlf(tmp_path: Path, cookies: Cookies) -> None:
+    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__")
+    template = shutil.copytree(ROOT, tmp_path / "template", ignore=ignored)
+    commit(template)
+    template = clone(template, tmp_path / "clone")
+    assert with_crlf(template) == []
+    for number, combination in enumerate(COMBINATIONS):
+        result = cookies.bake(extra_context=combination.answers, template=str(template))
+        assert (result.exit_code, result.exception) == (0, None), combination
+        assert with_crlf(result.project_path) == [], combination
+        commit(result.project_path)
+        project = clone(result.project_path, tmp_path / f"project-{number}")
+        assert with_crlf(project) == [], combination
 
 
 def test_no_folder_is_empty(combination: Combination, project: Path) -> None:
@@ -205,7 +240,8 @@ def test_every_setting_has_a_reader_and_is_documented(
 
 def test_every_file_has_a_reader(combination: Combination, project: Path) -> None:
     """The README names each file, or the folder that it is in."""
-    known = {"README.md", "LICENSE", "NOTICE", ".gitignore", "pyproject.toml", "__init__.py"}
+    known = {"README.md", "LICENSE", "NOTICE", "pyproject.toml", "__init__.py"}
+    known |= {".gitattributes", ".gitignore"}
     readme = (project / "README.md").read_text(encoding="utf-8")
     for path in files(project):
         parts = path.relative_to(project)
