@@ -1,6 +1,7 @@
-"""Lay the chosen overlays over the project, drop the rest, say what was made."""
+"""Lay the chosen overlays over the project, drop the rest, say what was made and how to start it."""
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -33,15 +34,27 @@ def chosen(answers):
     return alone + [name for name in both if set(name.split("+")) <= set(names)]
 
 
+def first_commands(answers):
+    """Yield the commands that start the service."""
+    if "_output_dir" in answers:  # cruft renders in a temporary folder
+        yield shlex.join(["cd", str(Path.cwd())])
+    if answers["docker"] and answers["_databases"][answers["database"]]["server"]:
+        yield "docker compose up -d --wait db"
+    yield "uv run alembic upgrade head"
+    yield "uv run fastapi dev"
+
+
 for overlay in chosen(ANSWERS):
     shutil.copytree(OVERLAYS / overlay, ".", dirs_exist_ok=True)
 shutil.rmtree(OVERLAYS)
 
-print(
-    """
-{project_slug}: {session} sessions on {database}, driver {driver}, with {extras}
-
-    cd {project_slug} && uv run alembic upgrade head
-    uv run fastapi dev
-""".format(**ANSWERS, extras=", ".join(options(ANSWERS)) or "no options")
-)
+# A path that the terminal cannot show must not cost the project: a hook that fails removes it.
+sys.stdout.reconfigure(errors="backslashreplace")
+made = "{project_slug}: {session} sessions on {database}, driver {driver}, with {extras}"
+print(f"\n{made}\n".format(**ANSWERS, extras=", ".join(options(ANSWERS)) or "no options"))
+for command in first_commands(ANSWERS):
+    print(f"    {command}")
+label, server = map(ANSWERS["_databases"][ANSWERS["database"]].get, ("label", "server"))
+if server:
+    print(f"\nIt needs a {label} server: README.md says where it is looked for.")
+print()

@@ -1,9 +1,11 @@
-"""Turn away answers that no working project can be made of."""
+"""Refuse answers that no working project can be made of, and a folder that holds files."""
 
 import json
 import keyword
 import re
+import shlex
 import sys
+from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
@@ -31,57 +33,107 @@ DISTRIBUTIONS = frozenset(
 )
 TEXTS = {"project_name": 100, "description": 200, "full_name": 100, "email": 100}
 SLUG_LENGTH = 50  # leaves room for `_test` in the name of a database
+BLANK = "..."  # stands in the printed command for an answer that was refused
 
 
 def objections_to_texts(answers):
-    """Yield a sentence on each free text that would break the files it goes into."""
+    """Yield the name of each free text that would break the files it goes into, and a sentence."""
     for key, length in TEXTS.items():
         text = answers[key]
+        if text == BLANK:
+            yield key, f"{text!r} is a blank that was not filled in: write the answer there"
         if not text.isprintable() or set(text) & set('"\\{}'):
             yield (
-                f"{key} {text!r} holds a quote, a backslash, a brace or a control character: "
-                "leave it out"
+                key,
+                f"{text!r} holds a quote, a backslash, a brace or a control character: leave it out",
             )
         if len(text) > length:
-            yield f"{key} {text!r} has {len(text)} characters: {length} are the most"
+            yield key, f"{text!r} has {len(text)} characters: {length} are the most"
+    name, email = answers["full_name"], answers["email"]
     if not answers["project_name"].strip():
-        yield f"project_name {answers['project_name']!r} is blank: name the project"
-    if answers["email"] and not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+", answers["email"]):
-        yield f"email {answers['email']!r} is not an address: write name@example.com, or leave it empty"
-    elif answers["email"] and not answers["full_name"]:
-        yield f"email {answers['email']!r} stands alone: give full_name too, or leave both empty"
+        yield "project_name", f"{answers['project_name']!r} is blank: name the project"
+    if email and not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+", email):
+        yield "email", f"{email!r} is not an address: write name@example.com, or leave it empty"
+    elif email and not name:
+        yield (
+            "full_name",
+            f"{name!r} is missing beside email {email!r}: give both, or leave both empty",
+        )
 
 
 def objections_to_slug(slug):
     """Yield a sentence if no folder, database and distribution can have this name."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug):
-        yield (
-            f"project_slug {slug!r} is not lower-case words joined by hyphens: "
-            "choose a name such as 'my-api'"
-        )
+        yield f"{slug!r} is not lower-case words joined by hyphens: choose a name such as 'my-api'"
     elif len(slug) > SLUG_LENGTH:
-        yield f"project_slug {slug!r} has {len(slug)} characters: {SLUG_LENGTH} are the most"
+        yield f"{slug!r} has {len(slug)} characters: {SLUG_LENGTH} are the most"
     elif keyword.iskeyword(slug):
-        yield f"project_slug {slug!r} is a keyword of Python: choose a name such as '{slug}-api'"
+        yield f"{slug!r} is a keyword of Python: choose a name such as '{slug}-api'"
     elif slug in DISTRIBUTIONS:
         yield (
-            f"project_slug {slug!r} is the name of a package that the project depends on: "
+            f"{slug!r} is the name of a package that the project depends on: "
             f"choose a name such as '{slug}-api'"
         )
 
 
 def objections(answers):
-    """Yield a sentence on each answer that must change."""
+    """Yield the name of each answer that must change, and a sentence."""
     yield from objections_to_texts(answers)
-    yield from objections_to_slug(answers["project_slug"])
+    for sentence in objections_to_slug(answers["project_slug"]):
+        yield "project_slug", sentence
     session, database, driver = map(answers.get, ("session", "database", "driver"))
     drivers = answers["_databases"][database][session]
     if driver not in drivers:
         yield (
-            f"driver {driver!r} gives no {session} session on {database}: "
-            f"choose {' or '.join(drivers)}"
+            "driver",
+            f"{driver!r} gives no {session} session on {database}: choose {' or '.join(drivers)}",
         )
 
 
+def objections_to_folder(folder):
+    """Yield a sentence if rendering would overwrite files: -f lets it, and -s spares only some."""
+    held = sorted(path.name for path in folder.iterdir() if path.name != ".git")
+    if held:
+        yield (
+            f"the folder {folder} holds {held[0]!r}, {len(held)} files and folders in all, which a "
+            "project would overwrite: render beside it and compare"
+        )
+
+
+def command(answers, refused, *options):
+    """Write the command that runs again with these answers, and a blank for each refused one."""
+    words = [shlex.join(["uvx", "cookiecutter", answers["_template"], "--no-input", *options])]
+    if answers["_checkout"]:
+        words.append(shlex.join(["--checkout", answers["_checkout"]]))
+    for key, answer in answers.items():
+        if key in refused:
+            words.append(f"{key}='{BLANK}'")
+        elif isinstance(answer, bool):
+            words.append(f"{key}={'yes' if answer else 'no'}")
+        elif not key.startswith("_"):
+            words.append(f"{key}={shlex.quote(answer)}")
+    return " ".join(words)
+
+
+def refusal(answers, folder):
+    """Yield what is wrong, line by line, and the command that runs again; nothing if all is well."""
+    refused = dict(found := list(objections(answers)))
+    yield from (f"{key} {sentence}" for key, sentence in found)
+    held = [] if "project_slug" in refused else list(objections_to_folder(folder))
+    yield from held
+    output = answers.get("_output_dir")
+    if not output or not (refused or held):  # cruft does not name the folder
+        return
+    options = ["--output-dir", f"{folder}-new" if held else output]
+    if (folder / ".git").exists() and not held:
+        options.append("--overwrite-if-exists")
+    yield f"\nNothing was rendered. To run again{', with each ... replaced' if refused else ''}:\n"
+    yield command(answers, refused, *options)
+    if held:
+        paths = [str(folder), f"{folder}-new/{folder.name}"]
+        yield shlex.join(["git", "diff", "--no-index", "--diff-filter=d", *paths])
+    yield "\nA traceback below is Cookiecutter's own and says no more than this."
+
+
 if __name__ == "__main__":
-    sys.exit("\n".join(objections(ANSWERS)) or 0)
+    sys.exit("\n".join(refusal(ANSWERS, Path.cwd())) or 0)

@@ -1,16 +1,23 @@
 """Questions: what is asked, what is derived, what is refused."""
 
 import json
+import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cookiecutter.exceptions import FailedHookException
+from cookiecutter.generate import generate_context, generate_files
+from cookiecutter.prompt import prompt_for_config
 from pytest_cookies.plugin import Result
 
 from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, Combination
+from processes import run
 
 Bake = Callable[..., Result]
 
@@ -67,22 +74,40 @@ def literal(answer: str) -> str:
     return f"{TAG_OPEN}{answer}{TAG_CLOSE}" if "{" in answer else answer
 
 
-def cookiecutter(output: Path, **answers: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, with the folder for its own files out of the way."""
-    own = output.parents[1]
-    config = own / "config.yaml"
+def config_file(own: Path) -> Path:
+    """Write a configuration that keeps the folders of Cookiecutter within what the test owns."""
     folders = {"cookiecutters_dir": own / "cookiecutters", "replay_dir": own / "replay"}
+    config = own / "config.yaml"
     config.write_text(json.dumps({key: str(folder) for key, folder in folders.items()}))
-    return subprocess.run(
-        [
-            sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "--config-file", str(config),
-            "--output-dir", str(output), *(f"{key}={value}" for key, value in answers.items()),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+    return config
+
+
+def cookiecutter(output: Path, *options: str, **answers: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, with the folder for its own files out of the way."""
+    return run(
+        sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "--output-dir", str(output),
+        *options, *(f"{key}={value}" for key, value in answers.items()),
+        cwd=ROOT, check=False, COOKIECUTTER_CONFIG=str(config_file(output.parents[1])),
     )  # fmt: skip
+
+
+def shell(output: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """Paste a line into a shell, in which `uvx` starts our own Cookiecutter."""
+    own = output.parents[1]
+    program = own / "bin" / "uvx"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m "$@"\n')
+    program.chmod(0o755)
+    return run(
+        "bash", "-c", line, cwd=own, check=False, COOKIECUTTER_CONFIG=str(config_file(own)),
+        PATH=f"{program.parent}:{os.environ['PATH']}",
+    )  # fmt: skip
+
+
+def printed(done: subprocess.CompletedProcess[str], beginning: str) -> str:
+    """Find the line of an output that begins so."""
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    return next(line for line in lines if line.startswith(beginning))
 
 
 @pytest.fixture
@@ -167,6 +192,197 @@ def test_the_usual_driver_comes_first(session: str, database: str, bake: Bake) -
     assert result.context["driver"] == next(iter(DATABASES[database][session]))
 
 
+# Allowed, and full of what a shell would act on.
+UNUSUAL = {
+    "project_name": "O'Brien & Sons; #1 $(touch owned)",
+    "project_slug": "o-brien",
+    "description": "it's `touch owned` | * ~ ! > owned é 🚀  two blanks",
+    "full_name": "Zoë O'Brien",
+    "email": "$(touch)@owned.example",
+    "session": "sync",
+    "database": "mariadb",
+    "driver": "mysqldb",
+    "docker": "no",
+    "ci": "gitlab",
+    "telemetry": "yes",
+    "license": "none",
+}
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in files_below(folder)}
+
+
+WRONG = {
+    "project_name": 'a"b',
+    "project_slug": "My Api",
+    "description": "x" * 201,
+    "full_name": "a\\b",
+    "email": "me",
+    "driver": "oracledb",
+}
+
+
+def test_the_printed_command_repeats_the_run(output: Path) -> None:
+    refused = cookiecutter(output, **UNUSUAL | WRONG)
+    line = printed(refused, "uvx cookiecutter ")
+    for key, wrong in WRONG.items():
+        assert_refused(refused, output, f"{key} {wrong!r}")
+        assert f"{key}='...'" in line
+    again = shell(output, line)
+    for key in WRONG:
+        assert_refused(again, output, f"{key} '...'")
+
+    for key in WRONG:
+        line = line.replace(f"{key}='...'", f"{key}={shlex.quote(UNUSUAL[key])}")
+    done = shell(output, line)
+    assert done.returncode == 0, done.stdout
+    expected = output.parent / "expected"
+    assert cookiecutter(expected, **UNUSUAL).returncode == 0
+    assert contents(output) == contents(expected)
+
+
+def test_the_printed_command_keeps_hostile_answers_as_text(output: Path) -> None:
+    refused = cookiecutter(output, **UNUSUAL | {"driver": "x"})
+    done = shell(output, printed(refused, "uvx cookiecutter ").replace("'...'", "mysqldb"))
+    assert done.returncode == 0, done.stdout
+    assert not (output.parents[1] / "owned").exists()
+    readme = (output / "o-brien" / "README.md").read_text(encoding="utf-8")
+    assert UNUSUAL["project_name"] in readme
+    assert UNUSUAL["description"] in readme
+
+
+def test_typed_answers_are_not_lost(output: Path) -> None:
+    typed = ["Stock", "", "Keeps {stock}", "", "", "2", "2", "psycopg3", "", "2", "y", "4"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cookiecutter", str(ROOT), "-o", str(output)],
+        input="".join(f"{answer}\n" for answer in typed),
+        env=os.environ | {"COOKIECUTTER_CONFIG": str(config_file(output.parents[1]))},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert_refused(done, output, "driver 'psycopg3' gives no sync session on postgresql")
+    answers = shlex.split(printed(done, "uvx cookiecutter "))
+    assert answers[:3] == ["uvx", "cookiecutter", str(ROOT)]
+    assert {
+        "project_name=Stock", "project_slug=stock", "description=...", "session=sync",
+        "database=postgresql", "driver=...", "docker=yes", "ci=gitlab", "telemetry=yes",
+        "license=none",
+    } <= {*answers}  # fmt: skip
+
+
+def test_the_printed_command_names_what_was_checked_out(output: Path) -> None:
+    repository = output.parents[1] / "repository"
+    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__")
+    shutil.copytree(ROOT, repository, ignore=ignored)
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    run("git", "init", "--quiet", "--initial-branch=a-branch", cwd=repository)
+    run("git", "add", "--all", cwd=repository)
+    run("git", *author, "commit", "--quiet", "--message", "First", cwd=repository)
+    source = f"git+file://{repository}"
+    done = shell(
+        output, f"uvx cookiecutter {source} --checkout a-branch --no-input -o {output} driver=x"
+    )
+    line = printed(done, "uvx cookiecutter ")
+    assert line.startswith(f"uvx cookiecutter {source} --no-input")
+    assert "--checkout a-branch " in line
+    assert shell(output, line.replace("'...'", "aiosqlite")).returncode == 0
+
+
+# What a person may have in a folder, some of it under names that the template has too.
+OWN_FILES = {
+    "README.md": "mine",
+    ".env": "DATABASE_URL=mine",
+    "app/main.py": "mine",
+    "app/mine.py": "mine",
+    "overlays/async/mine.py": "mine",
+    "overlays/mine.txt": "mine",
+    ".git/HEAD": "ref: refs/heads/main\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("own", "options", "word"),
+    [
+        (OWN_FILES, (), "already exists"),
+        (OWN_FILES, ("-s",), "already exists"),
+        (OWN_FILES, ("-f",), "render beside it and compare"),
+        (OWN_FILES, ("-f", "-s"), "render beside it and compare"),
+        (OWN_FILES, ("-f", "--keep-project-on-failure"), "render beside it and compare"),
+        ({"overlays/mine.txt": "mine"}, ("-f",), "render beside it and compare"),
+        ({".env": "mine"}, ("-f", "-s"), "render beside it and compare"),
+    ],
+)
+def test_a_folder_that_holds_files_is_left_as_it_is(
+    own: dict[str, str], options: tuple[str, ...], word: str, output: Path
+) -> None:
+    for name, text in own.items():
+        path = output / "my-api" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    before = contents(output)
+    done = cookiecutter(output, *options)
+    assert done.returncode == 1
+    assert word in done.stdout
+    assert contents(output) == before
+
+
+def test_a_folder_that_exists_costs_no_answers(output: Path) -> None:
+    (output / "stock").mkdir()
+    done = cookiecutter(output, project_name="Stock", session="sync", license="none")
+    assert "directory already exists" in done.stdout
+    again = shell(output, f"uvx cookiecutter {shlex.quote(str(ROOT))} --replay -o elsewhere")
+    assert "stock: sync sessions on sqlite, driver pysqlite" in again.stdout
+    assert (output.parents[1] / "elsewhere/stock/pyproject.toml").exists()
+
+
+def test_the_printed_commands_compare_with_what_is_there(output: Path) -> None:
+    assert cookiecutter(output, project_name="Stock & Co").returncode == 0
+    project = output / "stock-co"
+    run("git", "init", "--quiet", cwd=project)
+    (project / ".env").write_text("mine")
+    (project / "app/main.py").write_text("mine")
+    (project / "LICENSE").unlink()
+    done = cookiecutter(output, "-f", project_name="Stock & Co")
+    assert str(project) in done.stdout
+    rendered = shell(output, printed(done, "uvx cookiecutter "))
+    assert rendered.returncode == 0, rendered.stdout
+    compared = shell(output, f"{printed(done, 'git diff ')} --name-status")
+    names = {(line[0], Path(line[2:]).name) for line in compared.stdout.splitlines()}
+    assert names == {("M", "main.py"), ("A", "LICENSE")}
+
+
+@pytest.mark.parametrize("git", [False, True])
+def test_an_empty_folder_or_repository_is_rendered_into(git: bool, output: Path) -> None:
+    project = output / "my-api"
+    project.mkdir()
+    if git:
+        run("git", "init", "--quiet", cwd=project)
+    refused = cookiecutter(output, "-f", driver="x")
+    assert "driver 'x'" in refused.stdout
+    assert project.exists()
+    done = (
+        shell(output, printed(refused, "uvx cookiecutter ").replace("'...'", "aiosqlite"))
+        if git
+        else cookiecutter(output, "-f")
+    )
+    assert done.returncode == 0, done.stdout
+    assert (project / "pyproject.toml").exists()
+    assert (project / ".git").exists() == git
+
+
+def test_cruft_renders_by_the_same_hooks(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """cruft calls this function, and tells the hooks no folder: it renders in a temporary one."""
+    context = generate_context(str(ROOT / "cookiecutter.json"))
+    context["cookiecutter"] = prompt_for_config(context, no_input=True) | {"_template": str(ROOT)}
+    generate_files(str(ROOT), context, str(tmp_path), overwrite_if_exists=True)
+    assert (tmp_path / "my-api" / "pyproject.toml").exists()
+    assert "cd " not in capfd.readouterr().out
+    context["cookiecutter"]["driver"] = "x"
+    with pytest.raises(FailedHookException):
+        generate_files(str(ROOT), context, str(tmp_path / "other"))
+    assert capfd.readouterr().err.startswith("driver 'x' gives no async session")
+
+
 def all_drivers() -> list[str]:
     return sorted({it.driver for it in COMBINATIONS})
 
@@ -185,7 +401,33 @@ def test_what_was_made_is_said(output: Path) -> None:
     done = cookiecutter(output, session="sync", database="postgresql", driver="psycopg2")
     assert done.returncode == 0
     assert "my-api: sync sessions on postgresql, driver psycopg2" in done.stdout
-    assert "cd my-api" in done.stdout
+    assert "docker compose up -d --wait db" in done.stdout
+    assert "It needs a PostgreSQL server" in done.stdout
+
+
+@pytest.mark.parametrize("folder", ["output", "O'Brien's é 🚀", "$(touch owned)"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_the_printed_cd_leads_into_the_project(folder: str, relative: bool, tmp_path: Path) -> None:
+    output = tmp_path / "home" / folder
+    given = Path(os.path.relpath(output, ROOT)) if relative else output
+    config = config_file(tmp_path)
+    done = run(
+        sys.executable, "-m", "cookiecutter", ".", "--no-input", "-o", str(given),
+        cwd=ROOT, COOKIECUTTER_CONFIG=str(config), PYTHONIOENCODING="utf-8",
+    )  # fmt: skip
+    there = run("bash", "-c", f"{printed(done, 'cd ')} && ls pyproject.toml && pwd", cwd=tmp_path)
+    assert there.stdout.splitlines() == ["pyproject.toml", str(output / "my-api")]
+
+
+def test_a_path_that_cannot_be_printed_costs_no_project(tmp_path: Path) -> None:
+    output = tmp_path / "home" / "é"
+    output.mkdir(parents=True)
+    done = run(
+        sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "-o", str(output),
+        cwd=ROOT, COOKIECUTTER_CONFIG=str(config_file(tmp_path)), PYTHONIOENCODING="ascii",
+    )  # fmt: skip
+    assert "cd " in done.stdout
+    assert (output / "my-api" / "pyproject.toml").exists()
 
 
 def test_a_mistyped_option_shows_in_what_was_made(output: Path) -> None:
