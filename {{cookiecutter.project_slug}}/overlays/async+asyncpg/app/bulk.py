@@ -26,7 +26,7 @@ async def store_rows(
     await session.execute(text("SELECT 1"))
     connection = await session.connection()
     raw = await connection.get_raw_connection()
-    driver: asyncpg.Connection = raw.driver_connection
+    driver: Any = raw.driver_connection
     try:
         await driver.copy_records_to_table(
             model.__tablename__,

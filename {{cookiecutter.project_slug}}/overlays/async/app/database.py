@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Self, TypeVar
@@ -85,7 +85,7 @@ class Database:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Database]:
+async def connected(settings: Settings) -> AsyncGenerator[Database]:
     """Keep a database open for as long as the app, a script or a test needs it."""
     db = Database.connect(settings)
     try:
@@ -95,14 +95,14 @@ async def connected(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Database]]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
     """Open the database when the app starts, close it when the app stops."""
     async with connected(app.state.settings) as db:
         yield {"db": db}
 
 
 @asynccontextmanager
-async def admitted(request: Request) -> AsyncIterator[Database]:
+async def admitted(request: Request) -> AsyncGenerator[Database]:
     """Let in as many requests as the pool has connections.
 
     A bounded number waits, first come first served; the rest hear 503 at once.

@@ -6,7 +6,7 @@ and its rows are deleted afterwards.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -113,7 +113,7 @@ def client_of(loop: None) -> ClientOf:
     """A way to a client of another app, with a database that its own lifespan makes."""
 
     @asynccontextmanager
-    async def client_of(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    async def client_of(app: FastAPI) -> AsyncGenerator[AsyncClient]:
         async with app.router.lifespan_context(app) as state, serving(app, state) as client:
             yield client
 

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
+from app.dialect import Isolation
 from app.items.models import Item
 from tests.conftest import at_once
 
@@ -42,29 +43,28 @@ async def transfer(session: AsyncSession, keys: list[int], *, lock: bool) -> Non
     taker.quantity += 1
 
 
-async def move_money(db: Database, **options: object) -> None:
-    """Many workers at once move money between few accounts."""
+async def move_money(db: Database, isolation: Isolation | None) -> None:
+    """Many workers at once move money between few accounts, by locked rows or by isolation."""
     keys = await open_accounts(db)
-    lock = "isolation" not in options
 
     async def worker() -> None:
         pair = random.sample(keys, 2)
 
         async def work(session: AsyncSession) -> None:
-            await transfer(session, pair, lock=lock)
+            await transfer(session, pair, lock=isolation is None)
 
-        await db.run(work, attempts=50, **options)  # type: ignore[arg-type]
+        await db.run(work, isolation=isolation, attempts=50)
 
     await at_once(TRANSFERS, worker)
 
 
 async def test_money_is_conserved_by_serializable_transactions(db: Database) -> None:
-    await move_money(db, isolation="SERIALIZABLE")
+    await move_money(db, "SERIALIZABLE")
     assert await total(db) == 100 * ACCOUNTS
 
 
 async def test_money_is_conserved_by_locked_rows(db: Database) -> None:
-    await move_money(db)
+    await move_money(db, None)
     assert await total(db) == 100 * ACCOUNTS
     async with db.readers() as reader:
         changed = await reader.scalars(select(Item.quantity).where(Item.quantity != 100))

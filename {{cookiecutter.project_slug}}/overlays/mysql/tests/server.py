@@ -1,6 +1,6 @@
 """The server of the tests."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from sqlalchemy import URL
@@ -11,6 +11,6 @@ HINT = "Start a server there, or set DATABASE_URL to one whose user may create d
 
 
 @contextmanager
-def running_server(url: URL) -> Iterator[URL]:
+def running_server(url: URL) -> Generator[URL]:
     """Give the server of `url`."""
     yield url

