@@ -5,16 +5,17 @@ from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-
-from app.models import Base
+from sqlalchemy.orm import DeclarativeBase
 
 
 async def store_rows(
-    session: AsyncSession, model: type[Base], rows: Sequence[dict[str, Any]]
+    session: AsyncSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 
-    All rows have the keys of the first one.
+    A row is a dictionary by the names of attributes. Types and defaults of columns apply as
+    with `session.add`; events, cascades and relationships do not. It is fastest where all
+    rows have the same keys. Raises `DBAPIError` like any other statement.
     """
     if rows:
         await session.execute(insert(model), rows)

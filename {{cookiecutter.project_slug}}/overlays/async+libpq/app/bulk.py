@@ -4,35 +4,35 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from psycopg import sql
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase
 
-from app.models import Base
+from app.copying import as_database_error, copy_of
 
 
 async def store_rows(
-    session: AsyncSession, model: type[Base], rows: Sequence[dict[str, Any]]
+    session: AsyncSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 
-    All rows have the keys of the first one; defaults of the model do not apply. Raises
-    `DBAPIError` like any other statement.
+    A row is a dictionary by the names of attributes. Types and defaults of columns apply as
+    with `session.add`; events, cascades and relationships do not. It is fastest where all
+    rows have the same keys. Raises `DBAPIError` like any other statement.
     """
     if not rows:
         return
-    columns = list(rows[0])
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(model.__tablename__), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-    await session.execute(text("SELECT 1"))  # refused where a session only reads
+    await session.execute(text("SELECT 1"))  # begins the transaction; a reader refuses it
     connection = await session.connection()
+    copy = await connection.run_sync(copy_of, model, rows)
+    if copy is None:
+        await session.execute(insert(model), rows)
+        return
     raw = await connection.get_raw_connection()
     driver: Any = raw.driver_connection
     try:
-        async with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                await copy.write_row([row[column] for column in columns])
+        async with driver.cursor() as cursor, cursor.copy(copy.statement) as stream:
+            for record in copy.records:
+                await stream.write_row(record)
     except psycopg.Error as error:
-        raise DBAPIError(f"COPY {model.__tablename__}", None, error) from error
+        raise as_database_error(error, copy.statement) from error

@@ -84,6 +84,16 @@ async def db(
             await transaction.rollback()
 
 
+@asynccontextmanager
+async def created(db: Database, metadata: MetaData) -> AsyncIterator[None]:
+    """Keep tables of a test's own, for a test that `commits`."""
+    async with db.engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield
+    async with db.engine.begin() as connection:
+        await connection.run_sync(metadata.drop_all)
+
+
 @pytest.fixture
 async def notes(db: Database) -> AsyncIterator[Table]:
     """A second table, whose rows refer to items, for a test that `commits`."""

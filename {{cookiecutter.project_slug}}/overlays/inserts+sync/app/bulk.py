@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert
-from sqlalchemy.orm import Session
-
-from app.models import Base
+from sqlalchemy.orm import DeclarativeBase, Session
 
 
-def store_rows(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+def store_rows(
+    session: Session, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
+) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 
-    All rows have the keys of the first one.
+    A row is a dictionary by the names of attributes. Types and defaults of columns apply as
+    with `session.add`; events, cascades and relationships do not. It is fastest where all
+    rows have the same keys. Raises `DBAPIError` like any other statement.
     """
     if rows:
         session.execute(insert(model), rows)

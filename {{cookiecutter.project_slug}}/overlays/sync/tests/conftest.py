@@ -7,7 +7,7 @@ and its rows are deleted afterwards.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 import pytest
@@ -69,6 +69,14 @@ def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]
                 factory.configure(bind=connection, join_transaction_mode="create_savepoint")
             yield db
             transaction.rollback()
+
+
+@contextmanager
+def created(db: Database, metadata: MetaData) -> Iterator[None]:
+    """Keep tables of a test's own, for a test that `commits`."""
+    metadata.create_all(db.engine)
+    yield
+    metadata.drop_all(db.engine)
 
 
 @pytest.fixture
