@@ -10,6 +10,9 @@ from sqlalchemy.orm import DeclarativeBase
 
 from app.copying import as_database_error, copy_of
 
+# What the driver raises for a value of another type than the column's.
+UNFIT_VALUE = (TypeError, ValueError, OverflowError)
+
 
 async def store_rows(
     session: AsyncSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
@@ -37,5 +40,5 @@ async def store_rows(
             columns=copy.columns,
             records=copy.records,
         )
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, *UNFIT_VALUE) as error:
         raise as_database_error(error, copy.statement) from error

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, MetaData, event, func, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 from app.bulk import store_rows
 from app.database import Database
+from app.items.models import Item
 from tests.conftest import created
 from tests.test_bulk import THING, Own, Stamped, Thing
 
@@ -65,3 +67,11 @@ def test_only_what_is_made_by_sql_is_inserted(
         store_rows(session, model, [row, row])
     inserted = any(statement.startswith("INSERT") for statement in statements)
     assert inserted != copied
+
+
+def test_a_value_of_another_type_is_an_error_of_the_database(db: Database) -> None:
+    row = {"name": "Lamp", "category": "light", "quantity": "many"}
+    with db.sessions.begin() as session:
+        with pytest.raises(DBAPIError):
+            store_rows(session, Item, [row])
+        session.rollback()
