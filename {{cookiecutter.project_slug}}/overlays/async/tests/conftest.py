@@ -85,7 +85,7 @@ async def db(
 
 
 @asynccontextmanager
-async def created(db: Database, metadata: MetaData) -> AsyncIterator[None]:
+async def created(db: Database, metadata: MetaData) -> AsyncGenerator[None]:
     """Keep tables of a test's own, for a test that `commits`."""
     async with db.engine.begin() as connection:
         await connection.run_sync(metadata.create_all)

@@ -38,10 +38,10 @@ class Sealed(TypeDecorator[str]):
     impl = String(100)
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return value[::-1] if value else value
 
-    def process_result_value(self, value: str | None, _dialect: Dialect) -> str | None:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         return value[::-1] if value else value
 
 

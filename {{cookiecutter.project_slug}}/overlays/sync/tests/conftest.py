@@ -5,7 +5,7 @@ test commits is a savepoint in there. A test marked `commits` has real transacti
 and its rows are deleted afterwards.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
@@ -72,7 +72,7 @@ def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]
 
 
 @contextmanager
-def created(db: Database, metadata: MetaData) -> Iterator[None]:
+def created(db: Database, metadata: MetaData) -> Generator[None]:
     """Keep tables of a test's own, for a test that `commits`."""
     metadata.create_all(db.engine)
     yield
