@@ -2,8 +2,10 @@
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import Dialect
 
 from app.settings import DEFAULT_URL, Settings
+from app.url import NUMBERS
 
 
 def test_a_url_keeps_every_character_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,6 +18,41 @@ def test_a_url_keeps_every_character_of_its_parts(monkeypatch: pytest.MonkeyPatc
 def test_a_wrong_url_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(ValidationError, match="is not"):
+        Settings()
+
+
+def test_blanks_around_a_url_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = DEFAULT_URL.render_as_string(hide_password=False)
+    monkeypatch.setenv("DATABASE_URL", f" {url}\n")
+    assert Settings().database_url == DEFAULT_URL
+
+
+@pytest.mark.parametrize("name", ["no_such_thing", "password"])
+def test_a_parameter_that_the_driver_does_not_take_is_refused_by_name(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = DEFAULT_URL.update_query_dict({name: "hunter2"})
+    monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+    with pytest.raises(ValidationError, match=f"{name}.*it takes") as refused:
+        Settings()
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", sorted(NUMBERS))
+def test_a_number_of_a_url_is_a_number(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = DEFAULT_URL.update_query_dict({name: "five"})
+    monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+    with pytest.raises(ValidationError, match=f"{name}=five, which is not a whole number"):
+        Settings()
+
+
+def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_cls: type[Dialect]) -> None:
+        raise ImportError("No module named 'driver'")
+
+    monkeypatch.setattr(DEFAULT_URL.get_dialect(), "import_dbapi", classmethod(missing))
+    monkeypatch.setenv("DATABASE_URL", DEFAULT_URL.render_as_string(hide_password=False))
+    with pytest.raises(ValidationError, match="cannot be imported: No module named 'driver'"):
         Settings()
 
 

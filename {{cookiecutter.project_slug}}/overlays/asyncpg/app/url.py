@@ -1,0 +1,16 @@
+"""What may follow the `?` of `DATABASE_URL`."""
+
+# What asyncpg takes from a DSN only, under the names that libpq gave it.
+DSN_PARAMETERS = frozenset(
+    {"application_name", "options"}
+    | {"sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation"}
+    | {"ssl_min_protocol_version", "ssl_max_protocol_version"}
+)
+
+NUMBERS = frozenset({"connect_timeout", "statement_cache_size", "prepared_statement_cache_size"})
+
+PARAMETERS = (
+    DSN_PARAMETERS
+    | NUMBERS
+    | {"host", "port", "target_session_attrs", "passfile", "service", "krbsrvname", "gsslib"}
+)

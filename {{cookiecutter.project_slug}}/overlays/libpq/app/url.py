@@ -1,0 +1,40 @@
+"""What may follow the `?` of `DATABASE_URL`."""
+
+NUMBERS = frozenset(
+    {"connect_timeout", "tcp_user_timeout", "keepalives"}
+    | {"keepalives_idle", "keepalives_interval", "keepalives_count"}
+)
+
+# What of libpq's list is about connecting.
+PARAMETERS = NUMBERS | {
+    "application_name",
+    "channel_binding",
+    "client_encoding",
+    "fallback_application_name",
+    "gssdelegation",
+    "gssencmode",
+    "gsslib",
+    "host",
+    "hostaddr",
+    "krbsrvname",
+    "load_balance_hosts",
+    "options",
+    "passfile",
+    "port",
+    "require_auth",
+    "requirepeer",
+    "service",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcertmode",
+    "sslcrl",
+    "sslcrldir",
+    "sslkey",
+    "sslmode",
+    "sslnegotiation",
+    "sslpassword",
+    "sslrootcert",
+    "sslsni",
+    "target_session_attrs",
+}

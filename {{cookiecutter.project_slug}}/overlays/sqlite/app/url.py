@@ -1,0 +1,5 @@
+"""What may follow the `?` of `DATABASE_URL`."""
+
+NUMBERS = frozenset({"timeout", "cached_statements"})
+
+PARAMETERS = NUMBERS
