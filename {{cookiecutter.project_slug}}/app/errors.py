@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy import exc
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
 from app.dialect import CONFLICT, INVALID, TIMED_OUT, TRANSIENT, UNAVAILABLE
@@ -55,6 +56,8 @@ def status_of(error: SQLAlchemyError) -> int:
     """Tell what a database error means to a client: by code first, then by class."""
     if isinstance(error, exc.TimeoutError):  # of the pool
         return AWAY
+    if isinstance(error, StaleDataError):  # another one has changed or removed the row
+        return CONFLICTING
     if not isinstance(error, DBAPIError):
         return BROKEN
     code = error_code(error.orig)

@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
+from sqlalchemy import Column, Float, ForeignKey, Integer, MetaData, Numeric, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateTable, DropTable
 from starlette.types import Receive, Scope, Send
@@ -104,6 +104,18 @@ async def notes(db: Database) -> AsyncIterator[Table]:
     yield notes
     async with db.engine.begin() as connection:
         await connection.execute(DropTable(notes))
+
+
+@pytest.fixture
+async def measures(db: Database) -> AsyncIterator[Table]:
+    """A table of numbers of several types, for a test that `commits`."""
+    numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
+    measures = Table("measures", MetaData(), *numbers)
+    async with db.engine.begin() as connection:
+        await connection.execute(CreateTable(measures))
+    yield measures
+    async with db.engine.begin() as connection:
+        await connection.execute(DropTable(measures))
 
 
 @pytest.fixture

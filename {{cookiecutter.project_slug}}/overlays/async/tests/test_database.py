@@ -7,7 +7,7 @@ from app.database import Database, connected
 from app.items.models import Item
 from app.settings import Settings
 from tests.conftest import forget
-from tests.dialect import CURRENT_DATABASE, LIMITS
+from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID
 
 
 async def test_the_development_database_is_never_touched(db: Database) -> None:
@@ -21,6 +21,17 @@ async def test_the_development_database_is_never_touched(db: Database) -> None:
 @pytest.mark.parametrize(("question", "answer"), LIMITS.items())
 async def test_every_connection_is_set_up(question: str, answer: object, db: Database) -> None:
     async with db.sessions() as session:
+        assert await session.scalar(text(question)) == answer
+
+
+@pytest.mark.commits
+@pytest.mark.parametrize(("question", "answer"), ANSWERS.items())
+async def test_what_the_url_says_holds(
+    question: str, answer: object, db: Database, settings: Settings
+) -> None:
+    url = settings.database_url.update_query_dict(SAID)
+    told = settings.model_copy(update={"database_url": url})
+    async with connected(told) as second, second.sessions() as session:
         assert await session.scalar(text(question)) == answer
 
 

@@ -1,18 +1,22 @@
 """Each error of the database has one meaning, and its answer gives nothing away."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 from httpx2 import AsyncClient, Response
-from sqlalchemy import Table, insert, select, text
+from sqlalchemy import Table, delete, insert, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
 
-from app.database import SessionDep
+from app.database import Database, ReaderDep, SessionDep
 from app.items.models import Item
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf
-from tests.dialect import UNFIT
+from tests.dialect import DEMOTE, NAN, REFUSED, UNFIT
 
 pytestmark = pytest.mark.commits
 
@@ -93,3 +97,83 @@ async def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
 
     async with client_of(app) as client:
         assert_problem(await client.get("/probe"), 503)
+
+
+@pytest.mark.parametrize("parts", REFUSED.values(), ids=REFUSED)
+async def test_a_database_that_lets_nobody_in_is_no_fault_of_the_client(
+    parts: dict[str, Any], settings: Settings, client_of: ClientOf
+) -> None:
+    url = settings.database_url.set(**parts)
+    app = create_app(settings.model_copy(update={"database_url": url}))
+    async with client_of(app) as client:
+        assert_problem(await client.get("/items"), 503)
+        assert_problem(await client.post("/items", json=LAMP), 503)
+        assert_problem(await client.get("/health/ready"), 503)
+
+
+@pytest.mark.parametrize("column", ["ratio", "price"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+async def test_what_is_no_number_is_stored_as_it_is_or_refused(
+    column: str, value: str, app: FastAPI, client: AsyncClient, measures: Table
+) -> None:
+    given = {"ratio": float(value), "price": Decimal(value)}[column]
+
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        await session.execute(insert(measures), [{column: given}])
+
+    @app.get("/probe")
+    async def stored(reader: ReaderDep) -> str:
+        return str(await reader.scalar(select(measures.c[column])))
+
+    response = await client.post("/probe")
+    if value == "nan":
+        assert response.status_code == NAN
+    if response.status_code != 200:
+        assert_problem(response, 422)
+    else:
+        read = await client.get("/probe")
+        assert float(read.json()) == pytest.approx(given, nan_ok=True)
+
+
+async def test_a_row_that_was_changed_meanwhile_is_a_conflict_and_not_tried_again(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    tries: list[int] = []
+
+    async def work(session: AsyncSession) -> None:
+        tries.append(1)
+        item = Item(**LAMP)
+        session.add(item)
+        await session.flush()
+        await session.execute(delete(Item), execution_options={"synchronize_session": False})
+        item.quantity += 1
+
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        await work(session)
+
+    assert_problem(await client.post("/probe"), 409)
+    with pytest.raises(StaleDataError):
+        await db.run(work)
+    assert len(tries) == 2
+
+
+async def test_a_connection_that_takes_no_writes_any_more_is_renewed(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    async with db.sessions.begin() as session:
+        connection = await session.connection()
+        await connection.exec_driver_sql(DEMOTE)
+    assert_problem(await client.post("/items", json=LAMP), 503)
+    created = await client.post("/items", json=LAMP)
+    assert created.status_code == 201, created.text
+
+
+async def test_a_connection_is_kept_where_the_unit_of_work_was_to_read_only(db: Database) -> None:
+    async def work(session: AsyncSession) -> None:
+        await session.execute(insert(Item).values(**LAMP))
+
+    with pytest.raises(DBAPIError) as refused:
+        await db.run(work, read_only=True)
+    assert not refused.value.connection_invalidated

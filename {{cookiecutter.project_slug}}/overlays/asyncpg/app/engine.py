@@ -4,19 +4,24 @@ from typing import Any
 from urllib.parse import urlencode
 
 import asyncpg
-from sqlalchemy import Dialect, Engine, event
+from sqlalchemy import Dialect, Engine, ExceptionContext, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.dialect import OUTDATED, needs_new_connection
 from app.ping import ping_when_rested
 from app.settings import Settings
-
-TLS = {"sslmode", "sslrootcert", "sslcert", "sslkey"}
+from app.url import DSN_PARAMETERS
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Arguments for the engine; the server itself ends what runs or idles too long."""
-    limit = str(settings.database_statement_timeout * 1000)  # milliseconds
+    """Arguments for the engine; the server itself ends what runs or idles too long.
+
+    What the URL says comes after the settings, so that it wins.
+    """
+    limit = settings.database_statement_timeout * 1000  # milliseconds
+    said = settings.database_url.query
+    limits = f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
     return {
         "echo": settings.database_echo,
         "pool_size": settings.database_pool_size,
@@ -24,38 +29,55 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_timeout": settings.database_pool_timeout,
         "pool_recycle": settings.database_pool_recycle,
         "connect_args": {
-            "timeout": settings.database_pool_timeout,
-            "server_settings": {
-                "statement_timeout": limit,
-                "idle_in_transaction_session_timeout": limit,
-            },
+            "connect_timeout": said.get("connect_timeout", settings.database_pool_timeout),
+            "options": f"{limits} {said.get('options', '')}".rstrip(),
         },
     }
 
 
 def error_code(error: BaseException | None) -> str | None:
-    """Give the SQLSTATE of an error; what asyncpg refuses by itself has it in the cause."""
+    """Give the SQLSTATE of an error, or `OUTDATED`.
+
+    What asyncpg refuses by itself has its SQLSTATE in the cause.
+    """
     cause = getattr(error, "__cause__", None)
-    return getattr(error, "sqlstate", None) or getattr(cause, "sqlstate", None)
+    code: str | None = getattr(error, "sqlstate", None) or getattr(cause, "sqlstate", None)
+    if isinstance(cause, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
+        return OUTDATED
+    if code == "XX000" and "cache lookup failed for type" in str(error):  # never translated
+        return OUTDATED
+    return code
 
 
 def prepare(engine: Engine) -> None:
     """Make every connection of the engine keep the rules of this module."""
     ping_when_rested(engine)
+    event.listen(engine, "handle_error", renew_connections)
+
+
+def renew_connections(context: ExceptionContext) -> None:
+    """Let the pool open new connections where those that it has cannot serve any more."""
+    if needs_new_connection(error_code(context.original_exception), context.connection):
+        context.is_disconnect = True
 
 
 @event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
 def connect(
     dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> DBAPIConnection:
-    """Connect; that there is no server is an error of the database like any other.
+    """Connect by the names that libpq has for things; whatever prevents it is one kind of error.
 
-    asyncpg raises what the socket or the server said, which SQLAlchemy lets through. What the
-    URL says of TLS it takes as part of a DSN only.
+    asyncpg lets through what the socket said, and what Python made of the address.
     """
-    if tls := {name: kwargs.pop(name) for name in TLS & kwargs.keys()}:
-        kwargs["dsn"] = f"postgresql://?{urlencode(tls)}"
+    if dsn := {name: kwargs.pop(name) for name in DSN_PARAMETERS & kwargs.keys()}:
+        kwargs["dsn"] = f"postgresql://?{urlencode(dsn)}"
+    if "connect_timeout" in kwargs:
+        kwargs["timeout"] = int(kwargs.pop("connect_timeout")) or None  # 0: no limit
+    if "statement_cache_size" in kwargs:
+        kwargs["statement_cache_size"] = int(kwargs["statement_cache_size"])
     try:
         return dialect.connect(*args, **kwargs)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except dialect.loaded_dbapi.Error:
+        raise
+    except Exception as error:
         raise dialect.loaded_dbapi.OperationalError(str(error)) from error

@@ -1,23 +1,33 @@
 """How this service speaks to PostgreSQL through libpq."""
 
+#% if cookiecutter.driver == "psycopg2"
+from decimal import Decimal
 from typing import Any
 
-#% if cookiecutter.driver == "psycopg2"
-from sqlalchemy import Engine, event
+from psycopg2 import extensions
+from sqlalchemy import Engine, ExceptionContext, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 #% else
-from sqlalchemy import Engine
+from typing import Any
+
+from sqlalchemy import Engine, ExceptionContext, event
 
 #% endif
+from app.dialect import OUTDATED, needs_new_connection
 from app.ping import ping_when_rested
 from app.settings import Settings
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Arguments for the engine; the server itself ends what runs or idles too long."""
+    """Arguments for the engine; the server itself ends what runs or idles too long.
+
+    What the URL says comes after the settings, so that it wins.
+    """
     limit = settings.database_statement_timeout * 1000  # milliseconds
+    said = settings.database_url.query
+    limits = f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
     return {
         "echo": settings.database_echo,
         "pool_size": settings.database_pool_size,
@@ -25,17 +35,25 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_timeout": settings.database_pool_timeout,
         "pool_recycle": settings.database_pool_recycle,
         "connect_args": {
-            "connect_timeout": settings.database_pool_timeout,
-            "options": (
-                f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
-            ),
+            "connect_timeout": said.get("connect_timeout", settings.database_pool_timeout),
+            "options": f"{limits} {said.get('options', '')}".rstrip(),
         },
     }
 
 
 def error_code(error: BaseException | None) -> str | None:
-    """Give the SQLSTATE of an error."""
-    return getattr(error, "{{ {'psycopg2': 'pgcode'}.get(cookiecutter.driver, 'sqlstate') }}", None)
+    """Give the SQLSTATE of an error, or `OUTDATED`."""
+    #% if cookiecutter.driver == "psycopg2"
+    code: str | None = getattr(error, "pgcode", None)
+    #% else
+    code: str | None = getattr(error, "sqlstate", None)
+    #% endif
+    where = getattr(getattr(error, "diag", None), "source_function", None)
+    if code == "0A000" and where == "RevalidateCachedQuery":
+        return OUTDATED
+    if code == "XX000" and "cache lookup failed for type" in str(error):  # never translated
+        return OUTDATED
+    return code
 
 
 def prepare(engine: Engine) -> None:
@@ -43,8 +61,11 @@ def prepare(engine: Engine) -> None:
     ping_when_rested(engine)
     #% if cookiecutter.driver == "psycopg2"
     event.listen(engine, "checkin", leave_isolation_to_the_server)
+    #% endif
+    event.listen(engine, "handle_error", renew_connections)
 
 
+#% if cookiecutter.driver == "psycopg2"
 def leave_isolation_to_the_server(
     connection: DBAPIConnection | None, _record: ConnectionPoolEntry
 ) -> None:
@@ -54,4 +75,18 @@ def leave_isolation_to_the_server(
     """
     if connection is not None:
         connection.isolation_level = None
+
+
+def write_decimal(number: Decimal) -> Any:
+    """Write a number as it is: psycopg2 itself would make NaN of infinity."""
+    return extensions.AsIs(f"'{number}'::numeric")
+
+
+extensions.register_adapter(Decimal, write_decimal)
+
+
 #% endif
+def renew_connections(context: ExceptionContext) -> None:
+    """Let the pool open new connections where those that it has cannot serve any more."""
+    if needs_new_connection(error_code(context.original_exception), context.connection):
+        context.is_disconnect = True

@@ -13,10 +13,14 @@ READER_OPTIONS: dict[str, Any] = {"mysql_autocommit": True}
 CONFLICT = frozenset({1062, 1169, 1216, 1217, 1451, 1452, 1586, 1761, 1762})  # unique, foreign key
 INVALID = frozenset(
     {1048, 1138, 1264, 1292, 1364, 1366, 1406, 1690, 3819, 4025}  # null, range, length, check
+    | {3140}  # JSON
 )
-TRANSIENT = frozenset({1020, 1213})  # changed meanwhile, deadlock
+TRANSIENT = frozenset(
+    {1020, 1213, 1412, 1615}  # changed meanwhile, deadlock, schema changed, to prepare again
+)
 UNAVAILABLE = frozenset(
     {1205}  # lock wait
+    | {1045, 1049, 1698}  # password, database, user
     | {1040, 1042, 1043, 1053, 1077, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1226, 1927}
     | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2026, 2055}  # of the client
 )
@@ -31,6 +35,26 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
     if read_only:
         options["mysql_read_only"] = True
     return options
+
+
+def needs_new_connection(error: BaseException, connection: Connection | None) -> bool:
+    """Tell whether an error means that connections must be opened anew.
+
+    None was let in, or its server is a replica now, unless the unit of work was to read only.
+    """
+    if connection is None:
+        return True
+    return is_read_only(error) and not connection.get_execution_options().get("mysql_read_only")
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Tell whether the server takes no writes; 1290 names the option, which may be another."""
+    match error.args:
+        case (1792 | 1836, *_):
+            return True
+        case (1290, str(text), *_):
+            return "read-only" in text or "read_only" in text
+    return False
 
 
 def wait_for_turn(connection: Connection, seconds: int = 3600) -> None:

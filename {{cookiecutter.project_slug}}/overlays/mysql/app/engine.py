@@ -1,21 +1,26 @@
 """How this service speaks to MySQL and MariaDB."""
 
+import math
 #% if cookiecutter.driver == "aiomysql"
 import ssl
+#% endif
+from decimal import Decimal
 from typing import Any
 
+#% if cookiecutter.driver == "mysqldb"
+from sqlalchemy import Connection, Engine, ExceptionContext, event
+#% else
 from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, event
+#% endif
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+#% if cookiecutter.driver == "aiomysql"
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+#% else
+from sqlalchemy.exc import DataError, DBAPIError
+#% endif
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-#% else
-from typing import Any
-
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.pool import PoolProxiedConnection
-
-#% endif
+from app.dialect import needs_new_connection
 from app.ping import ping_when_rested
 from app.settings import Settings
 
@@ -26,6 +31,8 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     READ COMMITTED takes fewer locks than the server's default and sees what others
     have committed. Where a value that was read decides what is written, lock its row
     (`with_for_update`) or ask for SERIALIZABLE (`db.run`).
+
+    What the URL says wins over the settings; for its `init_command` see `prepare`.
     """
     seconds = settings.database_statement_timeout
     # Each server reads its own comment: MariaDB limits every statement and idle
@@ -34,6 +41,9 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         f"/*M! max_statement_time = {seconds}, idle_transaction_timeout = {seconds} */"
         f"/*!80000 max_execution_time = {seconds * 1000} */"
     )
+    connect_args: dict[str, Any] = {"init_command": f"SET SESSION {limits}"}
+    if "connect_timeout" not in settings.database_url.query:
+        connect_args["connect_timeout"] = settings.database_pool_timeout
     return {
         "echo": settings.database_echo,
         "isolation_level": "READ COMMITTED",
@@ -42,16 +52,14 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
         "pool_recycle": settings.database_pool_recycle,
-        "connect_args": {
-            "connect_timeout": settings.database_pool_timeout,
-            "init_command": f"SET SESSION {limits}",
-        },
+        "connect_args": connect_args,
     }
 
 
 def error_code(error: BaseException | None) -> int | None:
     """Give the number of an error of the driver, such as 1062."""
-    return error.args[0] if error is not None and error.args else None
+    code = error.args[0] if error is not None and error.args else None
+    return code if isinstance(code, int) else None  # what the driver refuses itself has none
 
 
 def prepare(engine: Engine) -> None:
@@ -62,6 +70,8 @@ def prepare(engine: Engine) -> None:
     which SQLAlchemy knows that it has to roll back.
     """
     ping_when_rested(engine)
+    event.listen(engine, "handle_error", renew_connections)
+    event.listen(engine, "handle_error", name_a_value_without_a_number)
     #% if cookiecutter.driver == "aiomysql"
     event.listen(engine, "handle_error", name_a_closed_connection)
     #% endif
@@ -69,23 +79,60 @@ def prepare(engine: Engine) -> None:
     dialect: Any = engine.dialect  # for these two there are no events to listen to
     dialect.do_begin = do_begin
     dialect.do_commit = do_commit
+    if command := engine.url.query.get("init_command"):
+
+        @event.listens_for(engine, "connect")  # after the limits, so that the URL wins
+        def init(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+            cursor = connection.cursor()
+            cursor.execute(command)
+            cursor.close()
+
+
+def renew_connections(context: ExceptionContext) -> None:
+    """Let the pool open new connections where those that it has cannot serve any more."""
+    if needs_new_connection(context.original_exception, context.connection):
+        context.is_disconnect = True
+
+
+def name_a_value_without_a_number(context: ExceptionContext) -> DBAPIError | None:
+    """Say that NaN or infinity does not fit: neither the drivers nor the servers name them."""
+    if context.is_disconnect or all_finite(context.parameters):
+        return None
+    return DataError(context.statement, None, context.original_exception)
+
+
+def all_finite(values: Any) -> bool:
+    """Tell whether there is neither NaN nor infinity among the parameters of a statement."""
+    if isinstance(values, dict):
+        values = list(values.values())
+    if isinstance(values, list | tuple):
+        return all(map(all_finite, values))
+    if isinstance(values, Decimal):
+        return values.is_finite()
+    return not isinstance(values, float) or math.isfinite(values)
 
 
 #% if cookiecutter.driver == "aiomysql"
 @event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
 def connect(
     dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> DBAPIConnection | None:
-    """Connect by TLS where the URL names the authority that signed the server's certificate.
+) -> DBAPIConnection:
+    """Connect; whatever prevents it is one kind of error.
 
-    aiomysql wants a context, not a file, and goes on in plain text where TLS is not offered.
+    For TLS aiomysql wants a context, not files, and goes on in plain text where it is not offered.
     """
-    if "ssl" not in kwargs:
-        return None
-    kwargs["ssl"] = ssl.create_default_context(cafile=kwargs["ssl"].get("ca"))
-    connection = dialect.connect(*args, **kwargs)
+    try:
+        if files := kwargs.get("ssl"):
+            kwargs["ssl"] = ssl.create_default_context(cafile=files.get("ca"))
+            if "cert" in files:
+                kwargs["ssl"].load_cert_chain(files["cert"], files.get("key"))
+        connection = dialect.connect(*args, **kwargs)
+    except dialect.loaded_dbapi.Error:
+        raise
+    except Exception as error:
+        raise dialect.loaded_dbapi.OperationalError(str(error)) from error
     capabilities = dialect.get_driver_connection(connection).server_capabilities
-    if not capabilities & 1 << 11:  # CLIENT_SSL
+    if "ssl" in kwargs and not capabilities & 1 << 11:  # CLIENT_SSL
         connection.close()
         raise dialect.loaded_dbapi.OperationalError(2026, "The server offers no TLS")
     return connection
@@ -98,6 +145,20 @@ def name_a_closed_connection(context: ExceptionContext) -> OperationalError | No
         return None
     context.is_disconnect = True
     return OperationalError(context.statement, None, error, connection_invalidated=True)
+
+
+#% elif cookiecutter.driver != "mysqldb"
+@event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
+def connect(
+    dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> DBAPIConnection:
+    """Connect; whatever prevents it is one kind of error, that of a missing file too."""
+    try:
+        return dialect.connect(*args, **kwargs)
+    except dialect.loaded_dbapi.Error:
+        raise
+    except Exception as error:
+        raise dialect.loaded_dbapi.OperationalError(str(error)) from error
 
 
 #% endif

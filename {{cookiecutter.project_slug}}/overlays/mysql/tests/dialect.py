@@ -26,3 +26,30 @@ UNFIT: dict[str, dict[str, Any]] = {
 }
 
 UNREACHABLE = DEFAULT_URL.set(host="127.0.0.1", port=9, password="hunter2")
+
+# What keeps a service out, in a place of the URL each.
+REFUSED: dict[str, dict[str, Any]] = {
+    "user": {"username": "nobody_at_all"},
+    "password": {"password": "not its own"},
+    "database": {"database": "nowhere_at_all"},
+    "command": {"query": {"init_command": "SELECT nothing"}},
+}
+
+# What a URL may say, and what each connection answers then.
+SAID = {
+    "init_command": "SET time_zone = '+09:00',"
+    " /*M! max_statement_time = 70 */ /*!80000 max_execution_time = 70000 */"
+}
+ANSWERS = {
+    "SELECT @@time_zone": "+09:00",
+    # The URL wins over the settings.
+    "SELECT /*M! @@max_statement_time */ /*!80000 @@max_execution_time / 1000 */": 70,
+}
+
+# A change of a type, and what makes a connection refuse to write, as a replica does.
+CHANGE_TYPE = "ALTER TABLE measures MODIFY amount {}"
+TYPES = ("bigint", "decimal(20)")
+DEMOTE = "SET SESSION TRANSACTION READ ONLY"
+
+# How NaN is answered where it is to be stored: no column can hold it.
+NAN = 422

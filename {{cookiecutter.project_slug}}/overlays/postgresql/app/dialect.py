@@ -14,11 +14,16 @@ CONFLICT = frozenset({"23503", "23505", "23P01"})  # foreign key, unique, exclus
 INVALID = frozenset(
     {"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23514"}
 )  # data, length, range, dates, characters, spelling, null, check
-TRANSIENT = frozenset({"40001", "40P01"})  # serialization, deadlock
+# A prepared statement that is older than the schema; PostgreSQL has no code for just that.
+OUTDATED = "outdated"
+TRANSIENT = frozenset({"40001", "40P01", OUTDATED})  # serialization, deadlock
 UNAVAILABLE = frozenset(
-    {"08000", "08001", "08003", "08004", "08006", "53300", "57P01", "57P02", "57P03", "57P05"}
+    {"08000", "08001", "08003", "08004", "08006", "08P01", "53300"}
+    | {"57P01", "57P02", "57P03", "57P05"}
+    | {"28000", "28P01", "3D000"}  # role, password, database
     | {"25P03", "55P03"}  # idle in a transaction for too long, lock not available
 )
+READ_ONLY = "25006"
 TIMED_OUT = frozenset({"57014"})  # statement_timeout
 
 
@@ -30,6 +35,19 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
     if read_only:
         options["postgresql_readonly"] = True
     return options
+
+
+def needs_new_connection(code: str | None, connection: Connection | None) -> bool:
+    """Tell whether an error means that connections must be opened anew.
+
+    None was let in; its prepared statements are older than the schema; or its server is a
+    standby now, unless the unit of work was to read only.
+    """
+    if connection is None:
+        return True
+    if code == READ_ONLY:
+        return not connection.get_execution_options().get("postgresql_readonly")
+    return code == OUTDATED
 
 
 def wait_for_turn(connection: Connection) -> None:

@@ -25,3 +25,27 @@ UNFIT: dict[str, dict[str, Any]] = {
 }
 
 UNREACHABLE = DEFAULT_URL.set(host="127.0.0.1", port=9, password="hunter2")
+
+# What keeps a service out, in a place of the URL each.
+REFUSED: dict[str, dict[str, Any]] = {
+    "role": {"username": "nobody_at_all"},
+    "database": {"database": "nowhere_at_all"},
+    "setting": {"query": {"options": "-c nothing.at.all"}},
+}
+
+# What a URL may say, and what each connection answers then.
+SAID = {"options": "-c timezone=Asia/Tokyo -c statement_timeout=70s", "application_name": "a b"}
+ANSWERS = {
+    "SHOW timezone": "Asia/Tokyo",
+    "SHOW statement_timeout": "70s",  # the URL wins over the settings
+    "SHOW idle_in_transaction_session_timeout": "30s",
+    "SHOW application_name": "a b",
+}
+
+# A change of a type, and what makes a connection refuse to write, as a standby does.
+CHANGE_TYPE = "ALTER TABLE measures ALTER COLUMN amount TYPE {}"
+TYPES = ("bigint", "numeric(20)")
+DEMOTE = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+
+# How NaN is answered where it is to be stored: as 200 where a column can hold it.
+NAN = 200

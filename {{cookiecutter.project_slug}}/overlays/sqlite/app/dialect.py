@@ -22,7 +22,9 @@ INVALID = frozenset(
     {"SQLITE_CONSTRAINT_CHECK", "SQLITE_CONSTRAINT_DATATYPE", "SQLITE_CONSTRAINT_NOTNULL"}
     | {"SQLITE_MISMATCH", "SQLITE_TOOBIG"}
 )
-TRANSIENT = frozenset({"SQLITE_BUSY_SNAPSHOT"})  # a reader turned into a writer too late
+TRANSIENT = frozenset(
+    {"SQLITE_BUSY_SNAPSHOT", "SQLITE_SCHEMA"}  # a reader turned into a writer too late, DDL
+)
 UNAVAILABLE = frozenset({"SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PROTOCOL"})
 TIMED_OUT = frozenset({"SQLITE_INTERRUPT"})
 
@@ -30,6 +32,17 @@ TIMED_OUT = frozenset({"SQLITE_INTERRUPT"})
 def transaction_options(_isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
     """Options for one transaction; here every transaction is serializable already."""
     return {"sqlite_begin": "DEFERRED", "sqlite_query_only": True} if read_only else {}
+
+
+def needs_new_connection(code: str | None, connection: Connection | None) -> bool:
+    """Tell whether an error means that connections must be opened anew.
+
+    None could be opened, or the file was read-only when it was, or is another one now.
+    """
+    if connection is None:
+        return True
+    asked = connection.get_execution_options().get("sqlite_query_only")
+    return code is not None and code.startswith("SQLITE_READONLY") and not asked
 
 
 def wait_for_turn(connection: Connection, seconds: int = 3600) -> None:

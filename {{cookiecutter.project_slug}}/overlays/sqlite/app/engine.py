@@ -1,22 +1,32 @@
 """How this service speaks to SQLite: one writer at a time, readers beside it."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DataError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.dialect import needs_new_connection
 from app.settings import Settings
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Arguments for the engine; the driver itself opens no transaction (see `begin`)."""
+    """Arguments for the engine; the driver itself opens no transaction (see `begin`).
+
+    What the URL says wins over the settings.
+    """
+    connect_args: dict[str, Any] = {"isolation_level": None}
+    if "timeout" not in settings.database_url.query:
+        connect_args["timeout"] = settings.database_busy_timeout
     return {
         "echo": settings.database_echo,
         "pool_size": settings.database_pool_size,
         "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
-        "connect_args": {"isolation_level": None, "timeout": settings.database_busy_timeout},
+        "connect_args": connect_args,
     }
 
 
@@ -29,6 +39,22 @@ def prepare(engine: Engine) -> None:
     """Make every connection of the engine keep the rules of this module."""
     event.listen(engine, "connect", set_pragmas)
     event.listen(engine, "begin", begin)
+    event.listen(engine, "before_cursor_execute", refuse_nan, named=True)
+    event.listen(engine, "handle_error", renew_connections)
+
+
+def renew_connections(context: ExceptionContext) -> None:
+    """Let the pool open new connections where those that it has cannot serve any more."""
+    if needs_new_connection(error_code(context.original_exception), context.connection):
+        context.is_disconnect = True
+
+
+def refuse_nan(statement: str, parameters: Sequence[Any], context: Any, **_: Any) -> None:
+    """Refuse NaN: SQLite would store NULL in its place."""
+    for row in parameters if context.executemany else [parameters]:
+        for value in row:
+            if isinstance(value, float) and math.isnan(value):
+                raise DataError(statement, None, ValueError("SQLite cannot store NaN"))
 
 
 def set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -21,3 +21,18 @@ PAUSE = 0.0
 UNFIT: dict[str, dict[str, Any]] = {"null": {"name": None}, "check": {"quantity": -1}}
 
 UNREACHABLE = DEFAULT_URL.set(database="nowhere/at/all.db")
+
+# What keeps a service out: here a file that is no database.
+REFUSED: dict[str, dict[str, Any]] = {"file": {"database": __file__}}
+
+# What a URL may say, and what each connection answers then.
+SAID = {"timeout": "7"}
+ANSWERS = {"PRAGMA busy_timeout": 7000}  # the URL wins over the settings
+
+# A change of the schema, and what makes a connection refuse to write, as a read-only file does.
+CHANGE_TYPE = "ALTER TABLE measures ADD COLUMN {} integer"
+TYPES = ("more", "most")
+DEMOTE = "PRAGMA query_only = ON"
+
+# How NaN is answered where it is to be stored: it would become NULL.
+NAN = 422

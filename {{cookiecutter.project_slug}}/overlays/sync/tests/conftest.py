@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import Column, Connection, ForeignKey, Integer, MetaData, Table
+from sqlalchemy import Column, Connection, Float, ForeignKey, Integer, MetaData, Numeric, Table
 from sqlalchemy.schema import CreateTable, DropTable
 
 from app.database import Database, connected
@@ -89,6 +89,18 @@ def notes(db: Database) -> Iterator[Table]:
     yield notes
     with db.engine.begin() as connection:
         connection.execute(DropTable(notes))
+
+
+@pytest.fixture
+def measures(db: Database) -> Iterator[Table]:
+    """A table of numbers of several types, for a test that `commits`."""
+    numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
+    measures = Table("measures", MetaData(), *numbers)
+    with db.engine.begin() as connection:
+        connection.execute(CreateTable(measures))
+    yield measures
+    with db.engine.begin() as connection:
+        connection.execute(DropTable(measures))
 
 
 @pytest.fixture

@@ -1,19 +1,23 @@
 """Each error of the database has one meaning, and its answer gives nothing away."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 from httpx2 import Response
-from sqlalchemy import Table, insert, select, text
+from sqlalchemy import Table, delete, insert, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
-from app.database import SessionDep
+from app.database import Database, ReaderDep, SessionDep
 from app.items.models import Item
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf
-from tests.dialect import UNFIT
+from tests.dialect import DEMOTE, NAN, REFUSED, UNFIT
 
 pytestmark = pytest.mark.commits
 
@@ -90,3 +94,83 @@ def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
 
     with client_of(app) as client:
         assert_problem(client.get("/probe"), 503)
+
+
+@pytest.mark.parametrize("parts", REFUSED.values(), ids=REFUSED)
+def test_a_database_that_lets_nobody_in_is_no_fault_of_the_client(
+    parts: dict[str, Any], settings: Settings, client_of: ClientOf
+) -> None:
+    url = settings.database_url.set(**parts)
+    app = create_app(settings.model_copy(update={"database_url": url}))
+    with client_of(app) as client:
+        assert_problem(client.get("/items"), 503)
+        assert_problem(client.post("/items", json=LAMP), 503)
+        assert_problem(client.get("/health/ready"), 503)
+
+
+@pytest.mark.parametrize("column", ["ratio", "price"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_what_is_no_number_is_stored_as_it_is_or_refused(
+    column: str, value: str, app: FastAPI, client: TestClient, measures: Table
+) -> None:
+    given = {"ratio": float(value), "price": Decimal(value)}[column]
+
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        session.execute(insert(measures), [{column: given}])
+
+    @app.get("/probe")
+    def stored(reader: ReaderDep) -> str:
+        return str(reader.scalar(select(measures.c[column])))
+
+    response = client.post("/probe")
+    if value == "nan":
+        assert response.status_code == NAN
+    if response.status_code != 200:
+        assert_problem(response, 422)
+    else:
+        read = client.get("/probe")
+        assert float(read.json()) == pytest.approx(given, nan_ok=True)
+
+
+def test_a_row_that_was_changed_meanwhile_is_a_conflict_and_not_tried_again(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    tries: list[int] = []
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        item = Item(**LAMP)
+        session.add(item)
+        session.flush()
+        session.execute(delete(Item), execution_options={"synchronize_session": False})
+        item.quantity += 1
+
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        work(session)
+
+    assert_problem(client.post("/probe"), 409)
+    with pytest.raises(StaleDataError):
+        db.run(work)
+    assert len(tries) == 2
+
+
+def test_a_connection_that_takes_no_writes_any_more_is_renewed(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    with db.sessions.begin() as session:
+        connection = session.connection()
+        connection.exec_driver_sql(DEMOTE)
+    assert_problem(client.post("/items", json=LAMP), 503)
+    created = client.post("/items", json=LAMP)
+    assert created.status_code == 201, created.text
+
+
+def test_a_connection_is_kept_where_the_unit_of_work_was_to_read_only(db: Database) -> None:
+    def work(session: Session) -> None:
+        session.execute(insert(Item).values(**LAMP))
+
+    with pytest.raises(DBAPIError) as refused:
+        db.run(work, read_only=True)
+    assert not refused.value.connection_invalidated
