@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from proxy import counting
 from combinations import DRIVERS as ALL_DRIVERS
 from combinations import Combination
 from conftest import everyday, on, skip_unless_installable
-from processes import serving, with_probe
+from processes import alembic, run, serving, with_probe
 from servers import Server, mariadb_server, postgresql_server
 
 DatabaseURL = Callable[[Combination, str], str]
@@ -270,3 +271,198 @@ def test_requests_in_flight_are_finished(
 
     with serving(tmp_path, environment, url, entrypoint="probe:app") as client:
         assert codes(asyncio.run(in_flight(client))) == {200}
+
+
+def with_query(url: str, query: str) -> str:
+    """Add to what stands behind the `?` of a URL."""
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
+REVISION = '''"""{message}."""
+
+from alembic import op
+from sqlalchemy import BigInteger, Integer, text
+
+revision = "{number}"
+down_revision = "{after}"
+
+
+def upgrade() -> None:
+    {upgrade}
+
+
+def downgrade() -> None:
+    pass
+'''
+
+
+def add_revision(project: Path, message: str, upgrade: str) -> None:
+    """Write a revision that comes after the only one of the project."""
+    folder = project / "migrations/versions"
+    (first,) = folder.glob("*.py")
+    after = first.name.partition("_create")[0].rpartition("-")[2]
+    source = REVISION.format(message=message, number="f" * 12, after=after, upgrade=upgrade)
+    (folder / "next.py").write_text(source)
+
+
+WIDEN = """with op.batch_alter_table("items") as items:
+        items.alter_column(
+            "quantity", existing_type=Integer(), type_=BigInteger(), existing_nullable=False
+        )"""
+
+
+async def under_load(client: httpx2.Client, work: Callable[[], object]) -> Counter[int]:
+    """Count the answers to 10 clients that read and write while `work` runs in a thread."""
+    answers: Counter[int] = Counter()
+    running = asyncio.create_task(asyncio.to_thread(work))
+    async with httpx2.AsyncClient(base_url=client.base_url, timeout=60) as crowd:
+
+        async def one(number: int) -> None:
+            while not running.done() or time.monotonic() < until:
+                if number % 2:
+                    response = await crowd.get(f"/items/{number}")
+                else:
+                    response = await crowd.patch(f"/items/{number}", json={"quantity": 1})
+                answers[response.status_code] += 1
+
+        until = time.monotonic() + 1
+        await asyncio.gather(running, *map(one, range(1, 11)))
+    return answers
+
+
+@pytest.mark.parametrize("tried", everyday(DRIVERS, "psycopg"), ids=str)
+def test_a_migration_under_load_costs_a_connection_one_request_at_most(
+    tried: Combination,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    url = database_url(tried, f"my_api_migrated_{tried.driver}_{tried.session}")
+    with_probe(projects[tried], tmp_path, environment, url)
+    with serving(tmp_path, environment, url, entrypoint="probe:app", tracebacks=True) as client:
+        for number in range(10):
+            client.post("/items", json={"name": f"Item {number}", "category": "item"})
+        for _ in range(10):  # a driver prepares what it has seen some times
+            for number in range(1, 11):
+                client.patch(f"/items/{number}", json={"quantity": 2})
+            assert codes(asyncio.run(at_once(client, 15, "GET", "/items/1"))) == {200}
+        add_revision(tmp_path, "Widen the quantity", WIDEN)
+        answers = asyncio.run(
+            under_load(client, lambda: alembic(tmp_path, environment, url, "upgrade head"))
+        )
+        assert set(answers) <= {200, 503}, answers
+        assert answers[503] <= 15, answers
+        for _ in range(5):
+            assert codes(asyncio.run(at_once(client, 20, "GET", "/items/1"))) == {200}
+            assert client.patch("/items/1", json={"quantity": 3}).status_code == 200
+
+
+# What the URL says, what a migration stores of its connection, and whether the service's is alike.
+POSTGRESQL_SAYS = {
+    "query": "options=-c%20timezone%3DAsia/Tokyo&application_name=alike",
+    "told": "SELECT current_setting('TimeZone') AS zone, current_setting('application_name') AS name",
+    "question": "SELECT CAST(zone = 'Asia/Tokyo' AND zone = current_setting('TimeZone')"
+    " AND name = 'alike' AND name = current_setting('application_name') AS int) FROM told",
+    "sleep": "SELECT pg_sleep(2)",
+}
+MARIADB_SAYS = {
+    "query": "init_command=SET%20time_zone%3D%27%2B09:00%27",
+    "told": "SELECT @@time_zone AS zone",
+    "question": "SELECT zone = '+09:00' AND zone = @@time_zone FROM told",
+    "sleep": "SELECT sleep(2)",
+}
+SAYS = {"postgresql": POSTGRESQL_SAYS, "mysql": MARIADB_SAYS, "mariadb": MARIADB_SAYS}
+
+
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
+def test_service_and_migrations_connect_alike_but_for_the_limits(
+    tried: Combination,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    """The revision takes longer than the statements of the service may."""
+    says = SAYS[tried.database]
+    url = with_query(
+        database_url(tried, f"my_api_alike_{tried.driver}_{tried.session}"), says["query"]
+    )
+    with_probe(projects[tried], tmp_path, environment, url)
+    asleep = f"assert not op.get_bind().scalar(text({says['sleep']!r}))"
+    stored = f"op.execute({'CREATE TABLE told AS ' + says['told']!r})"
+    add_revision(tmp_path, "Be told", f"{asleep}\n    {stored}")
+    run(
+        environment / "alembic", "upgrade", "head",
+        cwd=tmp_path, DATABASE_URL=url, DATABASE_STATEMENT_TIMEOUT="1",
+    )  # fmt: skip
+    with serving(
+        tmp_path, environment, url, entrypoint="probe:app", DATABASE_STATEMENT_TIMEOUT="1"
+    ) as client:
+        answer = client.get("/probe/ask", params={"question": says["question"]})
+        assert answer.json() == 1, answer.text
+
+
+EXECUTE = """
+import sys
+from sqlalchemy import create_engine
+with create_engine(sys.argv[1], isolation_level="AUTOCOMMIT").connect() as connection:
+    for statement in sys.argv[2:]:
+        connection.exec_driver_sql(statement)
+"""
+ADMINISTRATORS = {
+    "postgresql": ("psycopg", "options=-c%20default_transaction_read_only%3Doff"),
+    "mariadb": ("pymysql", ""),
+}
+DEMOTE = {
+    "postgresql": (
+        "ALTER SYSTEM SET default_transaction_read_only = on",
+        "SELECT pg_reload_conf()",
+    ),
+    "mariadb": ("SET GLOBAL read_only = ON",),
+}
+PROMOTE = {
+    "postgresql": ("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"),
+    "mariadb": ("SET GLOBAL read_only = OFF",),
+}
+CONNECTION_ID = {"postgresql": "SELECT pg_backend_pid()", "mariadb": "SELECT connection_id()"}
+
+
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
+def test_a_server_that_was_demoted_is_left_and_found_again(
+    tried: Combination, projects: Projects, environment: Path, tmp_path: Path
+) -> None:
+    skip_unless_installable(tried)
+    name = "my_api_demoted"
+    driver, query = ADMINISTRATORS[tried.database]
+    with server_of(tried.database) as server:
+        administrator = with_query(on(f"{tried.database}+{driver}:{server.address}", name), query)
+
+        def execute(*statements: str) -> None:
+            command = (environment / "python", "-c", EXECUTE, administrator)
+            run(*command, *statements, cwd=tmp_path)
+
+        url = on(f"{tried.database}+{tried.driver}:{server.address}", name)
+        with_probe(projects[tried], tmp_path, environment, url)
+        if tried.database == "mariadb":  # root may write there
+            for host in ("localhost", "127.0.0.1"):
+                execute(f"GRANT ALL ON {name}.* TO app@'{host}' IDENTIFIED BY 'secret'")
+            url = url.replace("//root:@", "//app:secret@")
+        with serving(tmp_path, environment, url, entrypoint="probe:app", tracebacks=True) as client:
+            question = {"question": CONNECTION_ID[tried.database]}
+
+            def write(number: int) -> httpx2.Response:
+                return client.post("/items", json={"name": f"Item {number}", "category": "item"})
+
+            assert write(1).status_code == 201
+            before = client.get("/probe/ask", params=question).json()
+            execute(*DEMOTE[tried.database])
+            time.sleep(1)
+            away = write(2)
+            assert away.status_code == 503, away.text
+            assert away.headers["Retry-After"]
+            assert client.get("/probe/ask", params=question).json() != before
+            assert client.get("/items").status_code == 200
+            execute(*PROMOTE[tried.database])
+            time.sleep(1)
+            assert write(3).status_code == 201

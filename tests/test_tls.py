@@ -68,6 +68,7 @@ def test_tls_is_for_the_server_that_the_authority_names_and_for_no_other(
             "signed by another": tls_url(tried, address, others),
             "named differently": tls_url(tried, address.replace("127.0.0.1", "127.0.0.2"), ours),
             "without TLS": tls_url(tried, in_plain, ours),
+            "of a file that is not there": tls_url(tried, address, tmp_path / "nothing.pem"),
         }
         for why, url in refused.items():
             with serving(project, environment, url) as client:
