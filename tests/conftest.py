@@ -12,7 +12,7 @@ from pytest_cookies.plugin import Cookies, Result
 
 from combinations import COMBINATIONS, DRIVERS, INSTALLED, QUESTIONS, ROOT, Combination
 from processes import UV, install, run
-from servers import mariadb_server, postgresql_server
+from servers import flush_logins, mariadb_server, mysql_server, postgresql_server
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 
@@ -49,9 +49,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def everyday(among: list[Combination], *drivers: str) -> list[Combination | ParameterSet]:
-    """Leave the other drivers to the full run."""
-    full = pytest.mark.full
-    return [it if it.driver in drivers else pytest.param(it, marks=full) for it in among]
+    """Leave the others to the full run; `mysql` is all its drivers, `mysql+asyncmy` one of them."""
+
+    def named(it: Combination) -> bool:
+        return bool({it.driver, it.database, f"{it.database}+{it.driver}"} & {*drivers})
+
+    return [it if named(it) else pytest.param(it, marks=pytest.mark.full) for it in among]
 
 
 @pytest.fixture
@@ -128,6 +131,16 @@ def mariadb() -> Iterator[str]:
         yield server.address
 
 
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[str]:
+    """The part of a URL behind `mysql+driver:`; an address in MYSQL_URL wins."""
+    if url := os.environ.get("MYSQL_URL"):
+        yield url.partition(":")[2]
+        return
+    with mysql_server() as server:
+        yield server.address
+
+
 @pytest.fixture
 def database_url(
     request: pytest.FixtureRequest, tmp_path: Path
@@ -139,16 +152,17 @@ def database_url(
         scheme = f"{combination.database}+{combination.driver}"
         if combination.database == "sqlite":
             return f"{scheme}:///{tmp_path / name}.db"
-        # MySQL itself has no package for most distributions: where no address is given,
-        # its projects are tried on MariaDB.
-        kind = combination.database
-        if kind == "mysql":
-            if address := os.environ.get("MYSQL_URL"):
-                return on(f"{scheme}:{address.partition(':')[2]}", name)
-            kind = "mariadb"
-        return on(f"{scheme}:{request.getfixturevalue(kind)}", name)
+        address = request.getfixturevalue(combination.database)
+        if combination.database == "mysql":
+            flush_logins(address)  # or a driver could log in only because another one did
+        return on(f"{scheme}:{address}", own_name(name))
 
     return url
+
+
+def own_name(name: str) -> str:
+    """Name a database for this worker alone: a server at a given address serves all of them."""
+    return f"{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 
 def on(url: str, name: str) -> str:

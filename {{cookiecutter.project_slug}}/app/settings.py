@@ -100,9 +100,15 @@ class Settings(BaseSettings):
     #% endif
     database_max_waiting: int = Field(default=100, ge=0, description="Requests that may be queued")
     #% if cookiecutter.database != "sqlite"
+    #% if cookiecutter.database == "mysql"
+    database_statement_timeout: int = Field(
+        default=30, ge=1, description="Seconds that a SELECT may run; MySQL limits no other statement"
+    )
+    #% else
     database_statement_timeout: int = Field(
         default=30, ge=1, description="Seconds that a statement may run or a transaction be idle"
     )
+    #% endif
     #% endif
     database_echo: bool = Field(default=False, description="Log every statement")
     request_timeout: float | None = Field(
