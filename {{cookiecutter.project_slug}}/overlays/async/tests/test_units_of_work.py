@@ -92,3 +92,16 @@ async def test_a_read_only_unit_of_work_cannot_write(db: Database) -> None:
         await db.run(work, read_only=True)
     await db.run(work)  # the connection writes again
     assert await total(db) == 1
+
+
+async def test_a_connection_that_only_read_writes_again(db: Database) -> None:
+    async def read(session: AsyncSession) -> int:
+        return await session.scalar(select(func.count()).select_from(Item)) or 0
+
+    async def write(session: AsyncSession) -> None:
+        session.add(Item(name="Lamp", category="light", quantity=1))
+
+    assert await db.run(read, read_only=True) == 0
+    await db.run(write)
+    assert await db.run(read, read_only=True) == 1
+    assert "Connections in pool: 1 " in db.engine.pool.status()

@@ -185,5 +185,10 @@ def do_begin(connection: PoolProxiedConnection) -> None:
 
 
 def do_commit(connection: PoolProxiedConnection) -> None:
-    """Switch AUTOCOMMIT on, which commits: one turn for both."""
+    """Switch AUTOCOMMIT on, which commits: one turn for both.
+
+    Only COMMIT itself, or ROLLBACK, ends what `SET TRANSACTION` began.
+    """
+    if connection.info["read_only"]:
+        connection.commit()
     connection.autocommit(True)  # noqa: FBT003  # each driver has its own name for it

@@ -92,3 +92,16 @@ def test_a_read_only_unit_of_work_cannot_write(db: Database) -> None:
         db.run(work, read_only=True)
     db.run(work)  # the connection writes again
     assert total(db) == 1
+
+
+def test_a_connection_that_only_read_writes_again(db: Database) -> None:
+    def read(session: Session) -> int:
+        return session.scalar(select(func.count()).select_from(Item)) or 0
+
+    def write(session: Session) -> None:
+        session.add(Item(name="Lamp", category="light", quantity=1))
+
+    assert db.run(read, read_only=True) == 0
+    db.run(write)
+    assert db.run(read, read_only=True) == 1
+    assert "Connections in pool: 1 " in db.engine.pool.status()
