@@ -9,7 +9,8 @@ from typing import Any
 
 from fastapi import FastAPI, Request, status
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from fastapi.utils import is_body_allowed_for_status_code
 from sqlalchemy import exc
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm.exc import StaleDataError
@@ -85,9 +86,20 @@ async def on_database_error(request: Request, error: SQLAlchemyError) -> JSONRes
     return problem(code, DETAIL[code], {"Retry-After": "1"} if code == AWAY else None)
 
 
-async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
-    """Answer what an endpoint raised on purpose."""
+async def on_http_exception(request: Request, error: HTTPException) -> Response:
+    """Answer what an endpoint raised on purpose, or why FastAPI could not parse a body."""
     headers = dict(error.headers) if error.headers else None
+    if not is_body_allowed_for_status_code(error.status_code):
+        return Response(status_code=error.status_code, headers=headers)
+    cause = error.__cause__
+    if error.status_code == status.HTTP_400_BAD_REQUEST and cause is not None:
+        # Only the text of an OSError, such as a disk that is full, cannot be a part of the body.
+        logger.warning(
+            "%s %s is answered 400: %s",
+            request.method,
+            request.url.path,
+            repr(cause) if isinstance(cause, OSError) else type(cause).__name__,
+        )
     return problem(error.status_code, error.detail, headers)
 
 

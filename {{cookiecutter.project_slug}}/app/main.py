@@ -1,7 +1,6 @@
 """The application: `uv run fastapi dev` serves it."""
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
 from app import errors, health, logs
@@ -9,6 +8,7 @@ from app.database import lifespan
 from app.deadline import Deadline
 from app.items.router import router as items_router
 from app.middleware import RequestContext
+from app.openapi import COMMON, App
 #% if cookiecutter.telemetry
 from app.opentelemetry import observe_database
 #% endif
@@ -17,11 +17,11 @@ from app.settings import Settings
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the application; it opens its database when it starts, not before."""
-    app = FastAPI(
+    app = App(
         title="{{ cookiecutter.project_name }}",
         summary="{{ cookiecutter.description }}",
         openapi_url="/openapi.json" if settings.docs else None,
-        max_body_size=settings.max_body_size,
+        responses=COMMON,
         lifespan=lifespan,
         #% if cookiecutter.telemetry
         telemetry={"auto_configure": True},
@@ -38,17 +38,14 @@ def create_app(settings: Settings) -> FastAPI:
     # The one that is added last stands around all others.
     if settings.request_timeout is not None:
         app.add_middleware(Deadline, seconds=settings.request_timeout)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=["X-Request-ID"],
-        )
     if settings.allowed_hosts != ["*"]:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
-    app.add_middleware(RequestContext, https_only=settings.environment == "production")
+    app.add_middleware(
+        RequestContext,
+        https_only=settings.environment == "production",
+        max_body_size=settings.max_body_size,
+        cors_origins=settings.cors_origins,
+    )
     return app
 
 

@@ -1,7 +1,6 @@
 """Health, for whoever watches over the service."""
 
 import asyncio
-from typing import Any
 
 from fastapi import APIRouter, Request, Response, status
 from sqlalchemy import select
@@ -9,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database
 from app.errors import problem
+from app.openapi import NotReady, Ready
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -21,8 +21,8 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", response_model=dict[str, Any])
-async def ready(request: Request) -> Response | dict[str, Any]:
+@router.get("/ready", response_model=Ready, responses={503: {"model": NotReady}})
+async def ready(request: Request) -> Response | Ready:
     """Tell whether the database answers too, on a connection beside those of requests."""
     db: Database = request.state.db
     try:
@@ -35,4 +35,4 @@ async def ready(request: Request) -> Response | dict[str, Any]:
             {"Retry-After": "1"},
             parts={"database": "down"},
         )
-    return {"status": "ok", "parts": {"database": "ok"}}
+    return Ready(status="ok", parts={"database": "ok"})

@@ -72,6 +72,16 @@ def test_an_unusual_code_is_answered_as_it_was_raised(app: FastAPI, client: Test
     assert response.json() == {"title": "Error", "status": 499, "detail": "The client went away."}
 
 
+def test_a_status_without_a_body_has_none(app: FastAPI, client: TestClient) -> None:
+    @app.get("/probe")
+    def probe() -> None:
+        raise HTTPException(304, headers={"ETag": "x"})
+
+    response = client.get("/probe")
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["ETag"] == "x"
+
+
 def test_an_error_of_ours_is_no_fault_of_the_client(app: FastAPI, client: TestClient) -> None:
     @app.get("/probe")
     def probe(session: SessionDep) -> None:

@@ -8,9 +8,10 @@ from app.database import ReaderDep, SessionDep
 from app.items import service
 from app.items.models import MAX_INTEGER, Item
 from app.items.schemas import BulkCreated, Category, ItemCreate, ItemRead, ItemUpdate
+from app.openapi import problems
 from app.pagination import Cursor, Limit, Page, encode_cursor
 
-router = APIRouter(prefix="/items", tags=["items"])
+router = APIRouter(prefix="/items", tags=["items"], responses=problems(503))
 
 ItemId = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 Bulk = Annotated[list[ItemCreate], Body(min_length=1, max_length=1000)]
@@ -23,13 +24,18 @@ def found(item: Item | None) -> Item:
     return item
 
 
-@router.post("", response_model=ItemRead, status_code=status.HTTP_201_CREATED)
+@router.post(
+    "",
+    response_model=ItemRead,
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(409),
+)
 def create_item(session: SessionDep, data: ItemCreate) -> Item:
     """Store one item."""
     return service.create_item(session, data)
 
 
-@router.post("/bulk", status_code=status.HTTP_201_CREATED)
+@router.post("/bulk", status_code=status.HTTP_201_CREATED, responses=problems(409))
 def create_items(session: SessionDep, data: Bulk) -> BulkCreated:
     """Store up to 1000 items, all or none."""
     created = service.create_items(session, data)
@@ -52,21 +58,21 @@ def list_items(
     )
 
 
-@router.get("/{item_id}", response_model=ItemRead)
+@router.get("/{item_id}", response_model=ItemRead, responses=problems(404))
 def get_item(reader: ReaderDep, item_id: ItemId) -> Item:
     """Read one item."""
     item = service.get_item(reader, item_id)
     return found(item)
 
 
-@router.patch("/{item_id}", response_model=ItemRead)
+@router.patch("/{item_id}", response_model=ItemRead, responses=problems(404, 409))
 def update_item(session: SessionDep, item_id: ItemId, data: ItemUpdate) -> Item:
     """Change some fields of an item."""
     item = service.get_item(session, item_id)
     return service.update_item(session, found(item), data)
 
 
-@router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(404))
 def delete_item(session: SessionDep, item_id: ItemId) -> None:
     """Remove an item."""
     item = service.get_item(session, item_id)
