@@ -85,7 +85,11 @@ class Settings(BaseSettings):
     """What may differ from one deployment to the next."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True
+        env_file=".env",
+        env_parse_none_str="none",
+        extra="ignore",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
     )
 
     environment: Literal["development", "production"] = "development"

@@ -1,5 +1,7 @@
 """Settings are right, or refused with a sentence."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 from sqlalchemy import Dialect
@@ -54,6 +56,16 @@ def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DATABASE_URL", DEFAULT_URL.render_as_string(hide_password=False))
     with pytest.raises(ValidationError, match="cannot be imported: No module named 'driver'"):
         Settings()
+
+
+def test_the_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = Path(__file__).parents[1] / ".env.example"
+    for line in example.read_text(encoding="utf-8").splitlines()[1:]:
+        name, _, value = line.removeprefix("# ").partition("=")
+        monkeypatch.setenv(name, value)
+    shown = Settings()
+    for name, field in Settings.model_fields.items():
+        assert getattr(shown, name) == field.default, name
 
 
 def test_words_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
