@@ -1,10 +1,13 @@
 """A deadline for every request, where `REQUEST_TIMEOUT` sets one."""
 
+import logging
 import math
 import time
 
 from fastapi import HTTPException, Request, status
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
 
 
 class Deadline:
@@ -15,7 +18,7 @@ class Deadline:
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
-        """Wrap `app`; `seconds` is the time that a request may take."""
+        """Wrap `app`; `seconds` is the time that a request may take to its commit."""
         self.app = app
         self.seconds = seconds
 
@@ -29,6 +32,7 @@ class Deadline:
 def pass_deadline(request: Request) -> None:
     """Raise `HTTPException` if the request is late."""
     if time.monotonic() > getattr(request.state, "deadline", math.inf):
+        logger.warning("%s %s took too long", request.method, request.url.path)
         raise HTTPException(
             status.HTTP_503_SERVICE_UNAVAILABLE,
             "The request took too long: try again.",
