@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -13,9 +14,11 @@ import pytest
 class Turns:
     """Counts what clients say after the server has spoken; one flight of messages is one turn."""
 
-    def __init__(self, family: int, address: tuple[str, int] | str) -> None:
+    def __init__(self, family: int, address: tuple[str, int] | str, delay: float) -> None:
         """Listen on a free port, in front of the server at `address`."""
         self.count = 0
+        self.clients = 0
+        self.delay = delay
         self.family = family
         self.address = address
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -27,10 +30,12 @@ class Turns:
         with suppress(OSError):
             for _ in count():
                 client, _address = self.listener.accept()
+                self.clients += 1
                 threading.Thread(target=self.relay, args=(client,), daemon=True).start()
 
     def relay(self, client: socket.socket) -> None:
-        """Pass on what both sides say."""
+        """Pass on what both sides say; the server is out of reach for the first seconds."""
+        time.sleep(self.delay)
         with client, socket.socket(self.family) as server, DefaultSelector() as selector:
             server.connect(self.address)
             selector.register(client, EVENT_READ, server)
@@ -51,15 +56,18 @@ class Turns:
 
 
 @contextmanager
-def counting(address: str) -> Iterator[tuple[Turns, str]]:
-    """Put a proxy in front of the server at `address`; give the address that leads through it."""
+def counting(address: str, *, delay: float = 0) -> Iterator[tuple[Turns, str]]:
+    """Put a proxy in front of the server at `address`; give the address that leads through it.
+
+    `delay` is how many seconds each connection waits before it reaches the server.
+    """
     if "host=" in address:  # a Unix socket
         folder = address.partition("host=")[2]
-        turns = Turns(socket.AF_UNIX, f"{folder}/.s.PGSQL.5432")
+        turns = Turns(socket.AF_UNIX, f"{folder}/.s.PGSQL.5432", delay)
         through = f"{address.partition('@')[0]}@127.0.0.1:{turns.port}/postgres"
     else:
         host, _, port = address.partition("@")[2].partition("/")[0].partition(":")
-        turns = Turns(socket.AF_INET, (host, int(port or pytest.fail("no port"))))
+        turns = Turns(socket.AF_INET, (host, int(port or pytest.fail("no port"))), delay)
         through = address.replace(f"@{host}:{port}", f"@127.0.0.1:{turns.port}")
     try:
         yield turns, through

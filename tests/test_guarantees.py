@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -468,3 +469,61 @@ def test_a_server_that_was_demoted_is_left_and_found_again(
             execute(*PROMOTE[tried.database])
             time.sleep(1)
             assert write(3).status_code == 201
+
+
+def answers_of_readiness(client: httpx2.Client) -> list[int]:
+    """Ask until the service is ready, as an orchestrator does."""
+    answers = [0]
+    begun = time.monotonic()
+    while answers[-1] != 200:
+        assert time.monotonic() - begun < 20, answers
+        answers.append(client.get("/health/ready").status_code)
+    return answers[1:]
+
+
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
+def test_readiness_waits_for_a_connection_that_opens_slowly(
+    tried: Combination,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    """The connection takes 3 seconds, an answer 2 at most."""
+    direct = database_url(tried, f"my_api_slow_{tried.driver}_{tried.session}")
+    scheme, _, address = direct.partition(":")
+    with_probe(projects[tried], tmp_path, environment, direct)
+    with counting(address, delay=3) as (turns, through):
+        url = on(f"{scheme}:{through}", f"my_api_slow_{tried.driver}_{tried.session}")
+        with serving(tmp_path, environment, url) as client:
+            crowd = asyncio.run(at_once(client, 10, "GET", "/health/ready"))
+            assert codes(crowd) == {503}
+            assert answers_of_readiness(client) == [200]
+            assert turns.clients == 1
+        # The process may end while an attempt runs, too.
+        with serving(tmp_path, environment, url) as client:
+            assert client.get("/health/ready").status_code == 503
+
+
+@pytest.mark.parametrize("session", ["async", "sync"])
+def test_readiness_waits_for_the_second_host(
+    session: str,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    """The first accepts connections and says nothing."""
+    tried = next(it for it in DRIVERS if (it.session, it.driver) == (session, "psycopg"))
+    direct = database_url(tried, f"my_api_hosts_{session}")
+    with_probe(projects[tried], tmp_path, environment, direct)
+    with (
+        counting(direct.partition(":")[2]) as (turns, through),
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
+        account = through.partition("@")[0]
+        hosts = f"host=127.0.0.1:{silent.getsockname()[1]}&host=127.0.0.1:{turns.port}"
+        url = f"postgresql+psycopg:{account}@/my_api_hosts_{session}?{hosts}"
+        with serving(tmp_path, environment, url) as client:
+            assert answers_of_readiness(client) == [503, 503, 200]
+            assert turns.clients == 1

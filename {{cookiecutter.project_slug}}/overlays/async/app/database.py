@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import (
 from app.deadline import pass_deadline
 from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
 from app.engine import engine_options, error_code, prepare
+from app.probe import Probe
 from app.reading import refuse_writes
 from app.settings import Settings
 
@@ -33,6 +34,7 @@ class Database:
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
     readers: async_sessionmaker[AsyncSession]
+    probe: Probe
     slots: anyio.Semaphore
     max_waiting: int
 
@@ -50,10 +52,12 @@ class Database:
         refuse_writes(reading.sync_engine)
         readers = async_sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
         slots = anyio.Semaphore(settings.database_pool_size, fast_acquire=True)
-        return cls(engine, sessions, readers, slots, settings.database_max_waiting)
+        probe = Probe(readers, limit=3 * settings.database_pool_timeout)  # hosts may be silent
+        return cls(engine, sessions, readers, probe, slots, settings.database_max_waiting)
 
     async def aclose(self) -> None:
         """Close every connection that rests in the pool."""
+        await self.probe.aclose()
         await self.engine.dispose()
 
     async def run(

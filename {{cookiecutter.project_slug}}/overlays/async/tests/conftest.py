@@ -7,7 +7,7 @@ and its rows are deleted afterwards.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import pytest
@@ -15,8 +15,9 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import Column, Float, ForeignKey, Integer, MetaData, Numeric, Table
+from sqlalchemy import Column, Float, ForeignKey, Integer, MetaData, Numeric, Table, event
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateTable, DropTable
 from starlette.types import Receive, Scope, Send
 
@@ -38,6 +39,27 @@ async def at_once(count: int, call: Callable[[], Awaitable[T]]) -> list[T]:
 async def forget(connection: AsyncConnection) -> None:
     """Give a connection back to the pool behind its back, so that its transaction has no end."""
     await connection.run_sync(lambda it: it.connection.close())
+
+
+def delay_connections(db: Database, seconds: float) -> None:
+    """Make each connection of the pool take so long to open."""
+
+    def wait(connection: Any, _record: ConnectionPoolEntry) -> None:
+        connection.run_async(lambda _: asyncio.sleep(seconds))
+
+    event.listen(db.engine.sync_engine, "connect", wait)
+
+
+@contextmanager
+def broken_connections(db: Database, error: Exception) -> Iterator[None]:
+    """Make each connection of the pool raise an error while it opens."""
+
+    def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
+        raise error
+
+    event.listen(db.engine.sync_engine, "connect", fail)
+    yield
+    event.remove(db.engine.sync_engine, "connect", fail)
 
 
 @pytest.fixture(scope="session")

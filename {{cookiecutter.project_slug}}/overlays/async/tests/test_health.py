@@ -1,10 +1,15 @@
 """Health tells what is true, and never waits for long."""
 
+import asyncio
+
+import pytest
 from httpx2 import AsyncClient
 
+from app import health
+from app.database import Database
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import ClientOf
+from tests.conftest import ClientOf, at_once, broken_connections, delay_connections
 from tests.dialect import UNREACHABLE
 
 
@@ -24,3 +29,38 @@ async def test_a_service_without_its_database_lives_but_is_not_ready(client_of: 
         items = await client.get("/items")
         assert items.status_code == 503
         assert items.headers["Retry-After"]
+
+
+@pytest.mark.commits
+async def test_a_connection_that_opens_slowly_is_waited_for(
+    client: AsyncClient, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One attempt at a time, however many ask; readiness itself answers after its own limit."""
+    monkeypatch.setattr(health, "TIMEOUT", 0.3)
+    delay_connections(db, 1.0)
+    early = await at_once(20, lambda: client.get("/health/ready"))
+    assert {response.status_code for response in early} == {503}
+    await asyncio.sleep(1.0)
+    late = await client.get("/health/ready")
+    assert late.status_code == 200
+    assert "Connections in pool: 1 " in db.engine.pool.status()
+
+
+@pytest.mark.commits
+async def test_an_attempt_that_still_runs_ends_with_the_service(
+    client: AsyncClient, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "TIMEOUT", 0.1)
+    delay_connections(db, 1.0)
+    response = await client.get("/health/ready")
+    assert response.status_code == 503
+
+
+@pytest.mark.commits
+@pytest.mark.parametrize("error", [OSError("no"), RuntimeError("no")], ids=["usual", "unknown"])
+async def test_a_driver_that_fails_makes_readiness_say_no(
+    error: Exception, client: AsyncClient, db: Database
+) -> None:
+    with broken_connections(db, error):
+        response = await client.get("/health/ready")
+    assert (response.status_code, response.json()["parts"]) == (503, {"database": "down"})

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.deadline import pass_deadline
 from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
 from app.engine import engine_options, error_code, prepare
+from app.probe import Probe
 from app.reading import refuse_writes
 from app.settings import Settings
 
@@ -31,6 +32,7 @@ class Database:
     engine: Engine
     sessions: sessionmaker[Session]
     readers: sessionmaker[Session]
+    probe: Probe
     slots: anyio.Semaphore
     max_waiting: int
 
@@ -48,10 +50,12 @@ class Database:
         refuse_writes(reading)
         readers = sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
         slots = anyio.Semaphore(settings.database_pool_size, fast_acquire=True)
-        return cls(engine, sessions, readers, slots, settings.database_max_waiting)
+        probe = Probe(readers)
+        return cls(engine, sessions, readers, probe, slots, settings.database_max_waiting)
 
     def close(self) -> None:
         """Close every connection that rests in the pool."""
+        self.probe.close()
         self.engine.dispose()
 
     def run(

@@ -5,17 +5,29 @@ test commits is a savepoint in there. A test marked `commits` has real transacti
 and its rows are deleted afterwards.
 """
 
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import Column, Connection, Float, ForeignKey, Integer, MetaData, Numeric, Table
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    event,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateTable, DropTable
 
 from app.database import Database, connected
@@ -38,6 +50,27 @@ def at_once(count: int, call: Callable[[], T]) -> list[T]:
 def forget(connection: Connection) -> None:
     """Give a connection back to the pool behind its back, so that its transaction has no end."""
     connection.connection.close()
+
+
+def delay_connections(db: Database, seconds: float) -> None:
+    """Make each connection of the pool take so long to open."""
+
+    def wait(_connection: Any, _record: ConnectionPoolEntry) -> None:
+        time.sleep(seconds)
+
+    event.listen(db.engine, "connect", wait)
+
+
+@contextmanager
+def broken_connections(db: Database, error: Exception) -> Iterator[None]:
+    """Make each connection of the pool raise an error while it opens."""
+
+    def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
+        raise error
+
+    event.listen(db.engine, "connect", fail)
+    yield
+    event.remove(db.engine, "connect", fail)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,50 @@
+"""Whether the database answers: one attempt at a time, however many ask."""
+
+import asyncio
+import logging
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+logger = logging.getLogger(__name__)
+
+
+class Probe:
+    """Attempts to read from the database, which callers share."""
+
+    def __init__(self, readers: async_sessionmaker[AsyncSession], limit: float) -> None:
+        """Read through `readers`; an attempt is given up after `limit` seconds."""
+        self.readers = readers
+        self.limit = limit
+        self.attempt: asyncio.Task[bool] | None = None
+
+    async def succeeds(self, seconds: float) -> bool:
+        """Wait up to `seconds` for the running attempt, or for a new one.
+
+        One that takes longer goes on, and the next caller finds it or the connection that it
+        opened: if it were cancelled here, a slow connection would never be made.
+        """
+        if self.attempt is None or self.attempt.done():
+            self.attempt = asyncio.create_task(self.read())
+        done, _ = await asyncio.wait([self.attempt], timeout=seconds)
+        return any(attempt.result() for attempt in done)
+
+    async def read(self) -> bool:
+        """Read once, and log why that failed."""
+        try:
+            async with asyncio.timeout(self.limit), self.readers() as reader:
+                await reader.execute(select(1))
+        except (SQLAlchemyError, OSError) as error:  # a TimeoutError is an OSError
+            logger.warning("The database does not answer: %r", getattr(error, "orig", error))
+            return False
+        except Exception:
+            logger.exception("The database does not answer")
+            return False
+        return True
+
+    async def aclose(self) -> None:
+        """End the running attempt, so that its connection is closed."""
+        if self.attempt is not None:
+            self.attempt.cancel()
+            await asyncio.wait([self.attempt])
