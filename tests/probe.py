@@ -11,7 +11,7 @@ import time  # noqa: F401
 from app.database import ReaderDep, SessionDep
 from app.items.models import Item
 from app.main import app
-from fastapi import Request
+from fastapi import BackgroundTasks, Request
 from sqlalchemy import select, text
 
 # A statement that takes its time on the server; SQLite has none.
@@ -50,6 +50,20 @@ async def write(session: SessionDep, name: str, seconds: float) -> None:
     session.add(Item(name=name, category="gone", quantity=1))
     await session.flush()
     await pause(session, seconds)
+
+
+async def store_later(session: SessionDep, name: str, seconds: float) -> None:
+    session.add(Item(name=name, category="later", quantity=1))
+    await session.flush()
+    await pause(session, seconds)
+
+
+@app.post("/probe/later", status_code=202)
+async def later(
+    request: Request, session: SessionDep, tasks: BackgroundTasks, name: str, seconds: float
+) -> None:
+    await session.scalar(text("SELECT 1"))
+    tasks.add_task(request.state.db.run_in_background, store_later, name, seconds)
 
 
 @app.post("/probe/add")

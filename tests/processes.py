@@ -126,34 +126,37 @@ def with_probe(rendered: Path, project: Path, environment: Path, url: str) -> No
 
 
 @contextmanager
-def serving(
+def serving(  # noqa: PLR0913
     project: Path,
     environment: Path,
     url: str,
     *,
     entrypoint: str = "app.main:app",
     tracebacks: bool = False,
+    graceful: int | None = None,
     **settings: str,
 ) -> Iterator[httpx2.Client]:
     """Keep `fastapi run` running, give a client of it, and stop it as a supervisor would.
 
-    Its log may hold no traceback unless `tracebacks` expects some, and says in the end that
-    the process stopped in order.
+    Where `graceful` gives the seconds that a shutdown waits for requests, `uvicorn` is run, as
+    in the image. The log may hold no traceback unless `tracebacks` expects some, and says in
+    the end that the process stopped in order.
     """
     port = free_port()
     log = project / f"{port}.log"
+    server: list[str | Path] = [environment / "fastapi", "run", "--entrypoint", entrypoint]
+    if graceful is not None:
+        limit = ["--timeout-graceful-shutdown", str(graceful)]
+        server = [environment / "uvicorn", entrypoint, *limit]
     own = {"DATABASE_URL": url, "PYTHONUNBUFFERED": "1", "PYTHONPATH": "."}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [
-                environment / "fastapi", "run", "--entrypoint", entrypoint,
-                "--host", "127.0.0.1", "--port", str(port),
-            ],
+            [*server, "--host", "127.0.0.1", "--port", str(port)],
             cwd=project,
             env=clean_environment() | own | settings,
             stdout=output,
             stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        )
     try:
         wait_for_port(port, process, log)
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:

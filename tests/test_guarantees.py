@@ -471,6 +471,50 @@ def test_a_server_that_was_demoted_is_left_and_found_again(
             assert write(3).status_code == 201
 
 
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
+def test_background_tasks_leave_requests_their_connections(
+    tried: Combination,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    """30 tasks, longer than anything waits for a connection; then a shutdown that cuts some off."""
+    url = database_url(tried, f"my_api_tasks_{tried.driver}_{tried.session}")
+    with_probe(projects[tried], tmp_path, environment, url)
+    stored = "/probe/ask?question=SELECT count(*) FROM items WHERE category = 'later'"
+
+    def post(client: httpx2.Client, count: int, name: str, seconds: float) -> None:
+        path = f"/probe/later?name={name}+NUMBER&seconds={seconds}"
+        assert codes(asyncio.run(at_once(client, count, "POST", path))) == {202}
+
+    with serving(
+        tmp_path,
+        environment,
+        url,
+        entrypoint="probe:app",
+        tracebacks=True,
+        graceful=1,
+        DATABASE_POOL_TIMEOUT="1",
+        ENVIRONMENT="production",  # its tracebacks are short
+    ) as client:
+        post(client, 30, "Kept", 1.2)
+        deadline = time.monotonic() + 60
+        while client.get(stored).json() < 30:
+            assert codes(asyncio.run(at_once(client, 20, "GET", "/items"))) == {200}
+            assert time.monotonic() < deadline
+        wait_until_free(client)
+        (log,) = tmp_path.glob("*.log")
+        assert "Traceback" not in log.read_text()
+        post(client, 6, "Cut", 4)  # two of them wait for a connection
+        asyncio.run(at_once(client, 3, "GET", "/probe/slow?seconds=5", patience=0.5))
+    said = log.read_text()
+    assert said.count("store_later was cut off") == (6 if tried.session == "async" else 2), said
+    assert said.count("store_later goes on in its thread") == (0 if tried.session == "async" else 4)
+    assert said.count("POST /probe/later was cut off") == 6, said
+    assert said.count("GET /probe/slow was cut off") == 3, said
+
+
 def answers_of_readiness(client: httpx2.Client) -> list[int]:
     """Ask until the service is ready, as an orchestrator does."""
     answers = [0]

@@ -1,9 +1,11 @@
 """Around every request: an id, headers, CORS, the size of its body, a line in the log."""
 
+import asyncio
 import random
 import re
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 from fastapi import HTTPException, Response, status
@@ -66,9 +68,12 @@ class RequestContext:
         self.max_body_size = max_body_size
         self.page_headers = [*HEADERS, HTTPS_ONLY] if https_only else HEADERS
         self.headers = [*self.page_headers, NO_CONTENT]
+        self.in_flight: dict[int, tuple[str, str]] = {}  # what to log, and the id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request under the id that it brings in `X-Request-ID`, or a new one."""
+        if scope["type"] == "lifespan":
+            receive = partial(self.name_what_is_cut_off, receive)
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -80,7 +85,7 @@ class RequestContext:
         clear_contextvars()
         bind_contextvars(request_id=request_id.decode())
         extra = self.page_headers if path in PAGES else self.headers
-        code = 0
+        code: int | None = 0
         plain: Message | None = None
 
         async def send_with_headers(message: Message) -> None:
@@ -103,6 +108,9 @@ class RequestContext:
             await send(message)
 
         begun = time.perf_counter()
+        end, log = "", logger.info
+        name = f"{scope['method']} {scope['path']}"
+        self.in_flight[id(scope)] = name, request_id.decode()
         try:
             declared = headers.get(b"content-length", b"")
             too_large = declared.isdigit() and int(declared) > self.max_body_size
@@ -116,12 +124,25 @@ class RequestContext:
             else:
                 await self.bug(scope, receive, send_with_headers)
                 raise
+        except asyncio.CancelledError:
+            code, end, log = None, " was cut off", logger.warning
+            raise
         finally:
             # Whoever watches over the service asks every few seconds.
-            watched = code == status.HTTP_200_OK and path.startswith("/health/")
-            log = logger.debug if watched else logger.info
+            if code == status.HTTP_200_OK and path.startswith("/health/"):
+                log = logger.debug
             milliseconds = round((time.perf_counter() - begun) * 1000, 1)
-            log(f"{scope['method']} {scope['path']}", status=code, duration_ms=milliseconds)
+            if self.in_flight.pop(id(scope), None):
+                log(f"{name}{end}", status=code, duration_ms=milliseconds)
+
+    async def name_what_is_cut_off(self, receive: Receive) -> Message:
+        """Log, when the server stops, which requests it has cancelled and no longer waits for."""
+        message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            for name, request_id in self.in_flight.values():
+                logger.warning("%s was cut off", name, request_id=request_id)
+            self.in_flight.clear()
+        return message
 
 
 def limited(receive: Receive, max_body_size: int) -> Receive:

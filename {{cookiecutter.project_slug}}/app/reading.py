@@ -29,5 +29,5 @@ def refuse_writes(engine: Engine) -> None:
             and not any(isinstance(it.element, UpdateBase) for it in compiled.ctes or ())
         ):
             raise ReadOnlyError(
-                "This session only runs select(): take SessionDep or db.sessions to write."
+                "This session only runs select(): take SessionDep or db.unit() to write."
             )

@@ -95,7 +95,9 @@ class Settings(BaseSettings):
     environment: Literal["development", "production"] = "development"
     database_url: Annotated[URL, NoDecode, BeforeValidator(parse_url)] = DEFAULT_URL
     database_pool_size: int = Field(default=10, ge=1, description="Connections for requests")
-    database_max_overflow: int = Field(default=5, ge=0, description="Connections for other work")
+    database_max_overflow: int = Field(
+        default=5, ge=0, description="Connections for other work, at least 2"
+    )
     database_pool_timeout: int = Field(default=5, ge=1, description="Seconds to connect or to wait")
     #% if cookiecutter.database == "sqlite"
     database_busy_timeout: int = Field(default=30, ge=1, description="Seconds to wait for a writer")
@@ -123,6 +125,27 @@ class Settings(BaseSettings):
     cors_origins: Words = Field(default=[], description="Origins whose pages may call this service")
     docs: bool = Field(default=True, description="Serve /docs, /redoc and /openapi.json")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def request_connections(self) -> int:
+        """Connections of requests: all that are not kept for other work."""
+        return self.database_pool_size + self.database_max_overflow - self.unit_connections - 1
+
+    @property
+    def unit_connections(self) -> int:
+        """Connections of units of work outside requests; one more is for readiness."""
+        return max(2, self.database_max_overflow) - 1
+
+    @model_validator(mode="after")
+    def refuse_too_few_connections(self) -> Self:
+        """Refuse a pool that leaves no connection to requests."""
+        if self.request_connections < 1:
+            raise ValueError(
+                f"DATABASE_POOL_SIZE={self.database_pool_size} and"
+                f" DATABASE_MAX_OVERFLOW={self.database_max_overflow} are too few connections:"
+                " a request, a unit of work beside it and the readiness probe need 3"
+            )
+        return self
 
     @model_validator(mode="after")
     def refuse_for_production(self) -> Self:

@@ -1,14 +1,17 @@
 """The database of the service: its engine, its sessions, and who may use them when."""
 
 import asyncio
+import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Annotated, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Self, TypeVar, TypeVarTuple
 
 import anyio
 from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -25,6 +28,11 @@ from app.reading import refuse_writes
 from app.settings import Settings
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+logger = logging.getLogger(__name__)
+
+CLOSING = 3.0  # seconds that the end waits for transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +43,10 @@ class Database:
     sessions: async_sessionmaker[AsyncSession]
     readers: async_sessionmaker[AsyncSession]
     probe: Probe
-    slots: anyio.Semaphore
+    slots: anyio.Semaphore  # connections of requests
     max_waiting: int
+    places: anyio.Semaphore  # connections of units of work outside requests
+    writing: dict[Callable[..., Any], bool] = field(default_factory=dict)  # see `asks_to_write`
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
@@ -51,13 +61,19 @@ class Database:
         reading = engine.execution_options(**READER_OPTIONS)
         refuse_writes(reading.sync_engine)
         readers = async_sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
-        slots = anyio.Semaphore(settings.database_pool_size, fast_acquire=True)
+        requests, units = settings.request_connections, settings.unit_connections
+        slots = anyio.Semaphore(requests, max_value=requests, fast_acquire=True)
+        places = anyio.Semaphore(units, max_value=units, fast_acquire=True)
         probe = Probe(readers, limit=3 * settings.database_pool_timeout)  # hosts may be silent
-        return cls(engine, sessions, readers, probe, slots, settings.database_max_waiting)
+        return cls(engine, sessions, readers, probe, slots, settings.database_max_waiting, places)
 
     async def aclose(self) -> None:
-        """Close every connection that rests in the pool."""
+        """Close every connection in the pool, once what was cancelled has been rolled back."""
         await self.probe.aclose()
+        with anyio.move_on_after(CLOSING):
+            for semaphore in (self.slots, self.places):
+                for _ in range(semaphore.max_value or 0):
+                    await semaphore.acquire()
         await self.engine.dispose()
 
     async def run(
@@ -78,14 +94,58 @@ class Database:
         while True:
             attempt += 1
             try:
-                async with self.sessions.begin() as session:
-                    options = transaction_options(isolation, read_only=read_only)
-                    await session.connection(execution_options=options)
+                async with self.begun(isolation, read_only=read_only) as session:
                     return await work(session)
             except DBAPIError as error:
                 if attempt >= attempts or error_code(error.orig) not in TRANSIENT:
                     raise
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+    @asynccontextmanager
+    async def begun(
+        self, isolation: Isolation | None, *, read_only: bool
+    ) -> AsyncGenerator[AsyncSession]:
+        """Begin a transaction with its options."""
+        async with self.sessions.begin() as session:
+            options = transaction_options(isolation, read_only=read_only)
+            await session.connection(execution_options=options)
+            yield session
+
+    @asynccontextmanager
+    async def unit(
+        self, *, isolation: Isolation | None = None, read_only: bool = False
+    ) -> AsyncGenerator[AsyncSession]:
+        """One transaction outside a request: in a stream, a loop, a websocket, a script.
+
+        It waits, first come first served and for as long as it takes, for one of the
+        connections beside those of requests. A unit inside a unit could wait for itself.
+        """
+        async with self.places, self.begun(isolation, read_only=read_only) as session:
+            yield session
+
+    async def run_in_background(
+        self,
+        work: Callable[[AsyncSession, *Ts], Awaitable[T]],
+        *args: *Ts,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+    ) -> T:
+        """Run `work(session, *args)` like `run`, when there is a place like for `unit`.
+
+        That it failed, or was cut off by a shutdown, is logged with its name.
+        """
+        name = getattr(work, "__qualname__", type(work).__qualname__)
+        try:
+            async with self.places:
+                return await self.run(
+                    lambda session: work(session, *args), isolation=isolation, read_only=read_only
+                )
+        except asyncio.CancelledError:
+            logger.warning("The unit of work %s was cut off", name)
+            raise
+        except Exception:
+            logger.error("The unit of work %s failed", name)  # noqa: TRY400  # it is raised
+            raise
 
 
 @asynccontextmanager
@@ -107,10 +167,9 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
 
 @asynccontextmanager
 async def admitted(request: Request) -> AsyncGenerator[Database]:
-    """Let in as many requests as the pool has connections.
+    """Let in as many requests as have a connection each.
 
-    A bounded number waits, first come first served; the rest hear 503 at once.
-    `max_overflow` is left to work beside requests.
+    A bounded number waits, first come first served; the others get 503 at once.
     """
     db: Database = request.state.db
     if hasattr(request.state, "admitted"):  # with another session: two slots could lock each other
@@ -127,17 +186,46 @@ async def admitted(request: Request) -> AsyncGenerator[Database]:
         yield db
 
 
-async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+def asks_to_write(request: Request) -> bool:
+    """Tell whether anything that this request depends on takes `SessionDep`."""
+    db: Database = request.state.db
+    endpoint = request.scope["endpoint"]
+    if endpoint not in db.writing:
+        db.writing[endpoint] = any(
+            depends_on(get_session, route.dependant)
+            for route in iter_route_contexts(request.app.routes)
+            if route.endpoint is endpoint
+        )
+    return db.writing[endpoint]
+
+
+def depends_on(call: Callable[..., Any], dependant: Dependant) -> bool:
+    """Search the dependencies of a route."""
+    return dependant.call is call or any(depends_on(call, it) for it in dependant.dependencies)
+
+
+async def get_session(request: Request) -> AsyncGenerator[AsyncSession]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
+    if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
+        yield request.state.transaction
+        return
     async with admitted(request) as db, db.sessions.begin() as session:
+        request.state.transaction = session
         yield session
         pass_deadline(request)
 
 
-async def get_reader(request: Request) -> AsyncIterator[AsyncSession]:
-    """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes."""
-    async with admitted(request) as db, db.readers() as session:
-        yield session
+async def get_reader(request: Request) -> AsyncGenerator[AsyncSession]:
+    """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes.
+
+    In a request that takes `SessionDep` too, it is that session: two would be two connections.
+    """
+    if asks_to_write(request):
+        async with asynccontextmanager(get_session)(request) as session:
+            yield session
+    else:
+        async with admitted(request) as db, db.readers() as reader:
+            yield reader
 
 
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]

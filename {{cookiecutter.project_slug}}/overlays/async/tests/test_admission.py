@@ -1,15 +1,18 @@
 """The pool is never oversubscribed; what it cannot serve is answered at once."""
 
 import asyncio
+import time
 from typing import Annotated
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from httpx2 import AsyncClient
 from pydantic import ValidationError
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database, ReaderDep, SessionDep
+from app.items.models import Item
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf, at_once
@@ -57,24 +60,111 @@ async def test_every_slot_and_connection_comes_back(
 ) -> None:
     add_slow_endpoint(app)
     await at_once(50, lambda: client.get("/slow"))
-    assert db.slots.value == settings.database_pool_size
+    assert db.slots.value == settings.request_connections
     assert db.engine.pool.status().endswith("Current Checked out connections: 0")
 
 
-async def test_both_sessions_of_a_request_share_its_slot(
-    settings: Settings, client_of: ClientOf
+async def by_reader(reader: ReaderDep) -> AsyncSession:
+    await reader.scalar(select(1))
+    return reader
+
+
+async def by_session(session: SessionDep) -> AsyncSession:
+    await session.scalar(select(1))
+    return session
+
+
+async def nested(found: Annotated[AsyncSession, Depends(by_session)]) -> AsyncSession:
+    return found
+
+
+router = APIRouter(prefix="/both")
+
+
+@router.get("/authentication-by-session")
+async def reader_second(
+    session: Annotated[AsyncSession, Depends(by_session)], reader: ReaderDep
+) -> bool:
+    await reader.scalar(select(1))
+    return session is reader
+
+
+@router.get("/authentication-by-reader")
+async def session_second(
+    reader: Annotated[AsyncSession, Depends(by_reader)], session: SessionDep
+) -> bool:
+    await session.scalar(select(1))
+    return session is reader
+
+
+@router.get("/nested")
+async def session_last(
+    reader: ReaderDep, session: Annotated[AsyncSession, Depends(nested)]
+) -> bool:
+    await reader.scalar(select(1))
+    return session is reader
+
+
+@router.get("/of-the-router")
+async def reader_alone(request: Request, reader: ReaderDep) -> bool:
+    await reader.scalar(select(1))
+    return bool(request.state.transaction is reader)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["authentication-by-session", "authentication-by-reader", "nested", "of-the-router"],
+)
+async def test_a_request_that_reads_and_writes_has_one_connection(
+    path: str, settings: Settings, client_of: ClientOf
 ) -> None:
-    """With one slot each, requests that have the first would wait for each other's second."""
-    only_one = {"database_pool_size": 1, "database_max_overflow": 1, "database_max_waiting": 0}
-    app = create_app(settings.model_copy(update=only_one))
-
-    @app.get("/both")
-    async def both(reader: ReaderDep, session: SessionDep) -> list[int | None]:
-        return [await reader.scalar(select(1)), await session.scalar(select(1))]
-
+    """With two each, requests that have their first would wait for each other's second."""
+    few = {"database_max_overflow": 0, "database_pool_timeout": 1}
+    app = create_app(settings.model_copy(update=few))
+    of_the_router = [Depends(by_reader), Depends(by_session)] if path == "of-the-router" else []
+    app.include_router(router, dependencies=of_the_router)
     async with client_of(app) as client:
-        response = await client.get("/both")
-    assert response.json() == [1, 1]
+        responses = await at_once(60, lambda: client.get(f"/both/{path}"))
+    assert [(it.status_code, it.json()) for it in responses] == [(200, True)] * 60
+
+
+async def test_a_request_that_only_reads_waits_for_no_writer(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    @app.get("/probe")
+    async def probe(
+        user: Annotated[AsyncSession, Depends(by_reader)], reader: ReaderDep
+    ) -> list[str]:
+        names = await reader.scalars(select(Item.name))
+        return list(names)
+
+    async with db.sessions.begin() as writer:
+        writer.add(Item(name="Lamp", category="light", quantity=1))
+        await writer.flush()
+        begun = time.monotonic()
+        response = await client.get("/probe")
+        assert (response.status_code, response.json()) == (200, [])
+        assert time.monotonic() - begun < 5  # SQLite waits up to 30 seconds for a lock
+
+
+@pytest.mark.parametrize(("size", "overflow"), [(1, 0), (1, 1), (2, 0)])
+def test_fewer_connections_than_a_service_needs_are_refused(
+    size: int, overflow: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_POOL_SIZE", str(size))
+    monkeypatch.setenv("DATABASE_MAX_OVERFLOW", str(overflow))
+    with pytest.raises(ValidationError, match=f"DATABASE_POOL_SIZE={size} and .* need 3"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("size", "overflow", "requests", "units"), [(10, 5, 10, 4), (10, 0, 8, 1), (1, 2, 1, 1)]
+)
+def test_some_connections_are_kept_for_other_work(
+    size: int, overflow: int, requests: int, units: int
+) -> None:
+    settings = Settings(database_pool_size=size, database_max_overflow=overflow)
+    assert (settings.request_connections, settings.unit_connections) == (requests, units)
 
 
 @pytest.mark.parametrize("name", ["pool_size", "max_overflow", "max_waiting", "pool_timeout"])

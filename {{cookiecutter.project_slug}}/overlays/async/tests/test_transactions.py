@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from httpx2 import AsyncClient
 from sqlalchemy import Table, func, insert, select, text
 
-from app.database import Database, SessionDep
+from app.database import Database, ReaderDep, SessionDep
 from app.items.models import Item
 from tests.dialect import FAIL_AT_COMMIT, PAUSE
 
@@ -91,6 +91,26 @@ async def test_a_response_that_does_not_fit_its_model_rolls_back(
     assert await count_items(db) == 0
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["stored", "rolled back"])
+async def test_a_reader_beside_a_session_is_that_session(
+    app: FastAPI, client: AsyncClient, db: Database, *, fails: bool
+) -> None:
+    """It may come first, and then is where the transaction ends."""
+
+    @app.post("/probe")
+    async def probe(reader: ReaderDep, session: SessionDep) -> int | None:
+        session.add(lamp())
+        found = await reader.scalar(select(func.count()).select_from(Item))
+        if fails:
+            raise HTTPException(418)
+        return found
+
+    response = await client.post("/probe")
+    assert response.status_code == (418 if fails else 200)
+    assert fails or response.json() == 1
+    assert await count_items(db) == (0 if fails else 1)
+
+
 async def test_a_background_task_sees_the_row(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
@@ -126,18 +146,3 @@ async def test_a_stream_cannot_reopen_the_session_of_its_request(
     await client.get("/probe")
     assert "closed" in errors[0]
     assert db.engine.pool.status().endswith("Current Checked out connections: 0")
-
-
-async def test_a_stream_has_a_session_of_its_own(
-    app: FastAPI, client: AsyncClient, db: Database
-) -> None:
-    @app.get("/probe")
-    async def probe(request: Request) -> StreamingResponse:
-        async def lines() -> AsyncIterator[str]:
-            async with request.state.db.readers() as reader:
-                yield str(await reader.scalar(select(1)))
-
-        return StreamingResponse(lines())
-
-    response = await client.get("/probe")
-    assert response.text == "1"

@@ -1,16 +1,21 @@
 """The database of the service: its engine, its sessions, and who may use them when."""
 
+import asyncio
+import logging
 import random
 import sys
+import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Annotated, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Self, TypeVar, TypeVarTuple
 
 import anyio
 import anyio.to_thread
 from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
@@ -23,6 +28,28 @@ from app.reading import refuse_writes
 from app.settings import Settings
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+logger = logging.getLogger(__name__)
+
+
+class Places:
+    """Connections of units of work outside requests, given out first come, first served."""
+
+    def __init__(self, count: int) -> None:
+        """Have `count` of them for threads, and as many threads for tasks of the event loop."""
+        self.free = threading.Semaphore(count)
+        self.queue = threading.Lock()
+        self.threads = anyio.CapacityLimiter(count)
+
+    def __enter__(self) -> None:
+        """Wait in this thread."""
+        with self.queue:  # one thread at a time: none that comes later takes what becomes free
+            self.free.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Give the connection to the next one."""
+        self.free.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +60,10 @@ class Database:
     sessions: sessionmaker[Session]
     readers: sessionmaker[Session]
     probe: Probe
-    slots: anyio.Semaphore
+    slots: anyio.Semaphore  # connections of requests
     max_waiting: int
+    places: Places
+    writing: dict[Callable[..., Any], bool] = field(default_factory=dict)  # see `asks_to_write`
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
@@ -49,9 +78,11 @@ class Database:
         reading = engine.execution_options(**READER_OPTIONS)
         refuse_writes(reading)
         readers = sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
-        slots = anyio.Semaphore(settings.database_pool_size, fast_acquire=True)
-        probe = Probe(readers)
-        return cls(engine, sessions, readers, probe, slots, settings.database_max_waiting)
+        slots = anyio.Semaphore(settings.request_connections, fast_acquire=True)
+        places = Places(settings.unit_connections)
+        return cls(
+            engine, sessions, readers, Probe(readers), slots, settings.database_max_waiting, places
+        )
 
     def close(self) -> None:
         """Close every connection that rests in the pool."""
@@ -76,14 +107,67 @@ class Database:
         while True:
             attempt += 1
             try:
-                with self.sessions.begin() as session:
-                    options = transaction_options(isolation, read_only=read_only)
-                    session.connection(execution_options=options)
+                with self.begun(isolation, read_only=read_only) as session:
                     return work(session)
             except DBAPIError as error:
                 if attempt >= attempts or error_code(error.orig) not in TRANSIENT:
                     raise
             time.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+    @contextmanager
+    def begun(self, isolation: Isolation | None, *, read_only: bool) -> Generator[Session]:
+        """Begin a transaction with its options."""
+        with self.sessions.begin() as session:
+            options = transaction_options(isolation, read_only=read_only)
+            session.connection(execution_options=options)
+            yield session
+
+    @contextmanager
+    def unit(
+        self, *, isolation: Isolation | None = None, read_only: bool = False
+    ) -> Generator[Session]:
+        """One transaction outside a request: in a script, a command, a thread of your own.
+
+        It waits, first come first served and for as long as it takes, for one of the
+        connections beside those of requests. It waits in its thread, so where that is one of
+        the server's, as in a stream, await `run_in_background`. A unit inside a unit could
+        wait for itself.
+        """
+        with self.places, self.begun(isolation, read_only=read_only) as session:
+            yield session
+
+    async def run_in_background(
+        self,
+        work: Callable[[Session, *Ts], T],
+        *args: *Ts,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+    ) -> T:
+        """Run `work(session, *args)` like `run`, when there is a place like for `unit`.
+
+        It waits on the event loop, and runs in a thread beside those of requests. That it
+        failed, or was cut off by a shutdown, is logged with its name.
+        """
+        name = getattr(work, "__qualname__", type(work).__qualname__)
+        begun = False
+
+        def run() -> T:
+            nonlocal begun
+            begun = True
+            with self.places:
+                return self.run(
+                    lambda session: work(session, *args), isolation=isolation, read_only=read_only
+                )
+
+        try:
+            return await anyio.to_thread.run_sync(run, limiter=self.places.threads)
+        except asyncio.CancelledError:
+            fate = "goes on in its thread until the process is killed" if begun else "was cut off"
+            logger.warning("The unit of work %s %s", name, fate)
+            raise
+        except Exception:
+            logger.error("The unit of work %s failed", name)  # noqa: TRY400  # it is raised
+            raise
 
 
 @contextmanager
@@ -105,10 +189,9 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
 
 @asynccontextmanager
 async def admitted(request: Request) -> AsyncGenerator[Database]:
-    """Let in as many requests as the pool has connections.
+    """Let in as many requests as have a connection each.
 
-    A bounded number waits, first come first served; the rest hear 503 at once.
-    `max_overflow` is left to work beside requests.
+    A bounded number waits, first come first served; the others get 503 at once.
     """
     db: Database = request.state.db
     if hasattr(request.state, "admitted"):  # with another session: two slots could lock each other
@@ -141,19 +224,48 @@ async def ended_in_thread(context: AbstractContextManager[Session]) -> AsyncGene
         await anyio.to_thread.run_sync(context.__exit__, *sys.exc_info(), limiter=one_more)
 
 
-# Both are `async`: a request that waits for its turn must not hold a thread, or those with a
+def asks_to_write(request: Request) -> bool:
+    """Tell whether anything that this request depends on takes `SessionDep`."""
+    db: Database = request.state.db
+    endpoint = request.scope["endpoint"]
+    if endpoint not in db.writing:
+        db.writing[endpoint] = any(
+            depends_on(get_session, route.dependant)
+            for route in iter_route_contexts(request.app.routes)
+            if route.endpoint is endpoint
+        )
+    return db.writing[endpoint]
+
+
+def depends_on(call: Callable[..., Any], dependant: Dependant) -> bool:
+    """Search the dependencies of a route."""
+    return dependant.call is call or any(depends_on(call, it) for it in dependant.dependencies)
+
+
+# Both are `async`: a request that waits for a slot must not hold a thread, or those with a
 # connection find none to go on.
-async def get_session(request: Request) -> AsyncIterator[Session]:
+async def get_session(request: Request) -> AsyncGenerator[Session]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
+    if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
+        yield request.state.transaction
+        return
     async with admitted(request) as db, ended_in_thread(db.sessions.begin()) as session:
+        request.state.transaction = session
         yield session
         pass_deadline(request)
 
 
-async def get_reader(request: Request) -> AsyncIterator[Session]:
-    """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes."""
-    async with admitted(request) as db, ended_in_thread(db.readers()) as session:
-        yield session
+async def get_reader(request: Request) -> AsyncGenerator[Session]:
+    """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes.
+
+    In a request that takes `SessionDep` too, it is that session: two would be two connections.
+    """
+    if asks_to_write(request):
+        async with asynccontextmanager(get_session)(request) as session:
+            yield session
+    else:
+        async with admitted(request) as db, ended_in_thread(db.readers()) as reader:
+            yield reader
 
 
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]

@@ -93,14 +93,17 @@ def test_an_error_of_ours_is_no_fault_of_the_client(app: FastAPI, client: TestCl
 def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
     settings: Settings, client_of: ClientOf
 ) -> None:
-    small = {"database_pool_size": 1, "database_max_overflow": 0, "database_pool_timeout": 1}
+    small = {"database_pool_size": 3, "database_max_overflow": 0, "database_pool_timeout": 1}
     app = create_app(settings.model_copy(update=small))
 
     @app.get("/probe")
     def probe(request: Request, session: SessionDep) -> None:
         session.execute(text("SELECT 1"))
-        with request.state.db.readers() as second:
+        with request.state.db.readers() as second, request.state.db.readers() as third:
             second.execute(select(1))
+            third.execute(select(1))
+            with request.state.db.readers() as one_too_many:
+                one_too_many.execute(select(1))
 
     with client_of(app) as client:
         assert_problem(client.get("/probe"), 503)

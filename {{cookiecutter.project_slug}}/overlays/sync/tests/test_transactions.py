@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from sqlalchemy import Table, func, insert, select, text
 
-from app.database import Database, SessionDep
+from app.database import Database, ReaderDep, SessionDep
 from app.items.models import Item
 from tests.dialect import FAIL_AT_COMMIT, PAUSE
 
@@ -91,6 +91,26 @@ def test_a_response_that_does_not_fit_its_model_rolls_back(
     assert count_items(db) == 0
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["stored", "rolled back"])
+def test_a_reader_beside_a_session_is_that_session(
+    app: FastAPI, client: TestClient, db: Database, *, fails: bool
+) -> None:
+    """It may come first, and then is where the transaction ends."""
+
+    @app.post("/probe")
+    def probe(reader: ReaderDep, session: SessionDep) -> int | None:
+        session.add(lamp())
+        found = reader.scalar(select(func.count()).select_from(Item))
+        if fails:
+            raise HTTPException(418)
+        return found
+
+    response = client.post("/probe")
+    assert response.status_code == (418 if fails else 200)
+    assert fails or response.json() == 1
+    assert count_items(db) == (0 if fails else 1)
+
+
 def test_a_background_task_sees_the_row(app: FastAPI, client: TestClient, db: Database) -> None:
     seen: list[int] = []
 
@@ -124,16 +144,3 @@ def test_a_stream_cannot_reopen_the_session_of_its_request(
     client.get("/probe")
     assert "closed" in errors[0]
     assert db.engine.pool.status().endswith("Current Checked out connections: 0")
-
-
-def test_a_stream_has_a_session_of_its_own(app: FastAPI, client: TestClient, db: Database) -> None:
-    @app.get("/probe")
-    def probe(request: Request) -> StreamingResponse:
-        def lines() -> Iterator[str]:
-            with request.state.db.readers() as reader:
-                yield str(reader.scalar(select(1)))
-
-        return StreamingResponse(lines())
-
-    response = client.get("/probe")
-    assert response.text == "1"
