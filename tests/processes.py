@@ -93,19 +93,61 @@ import sys
 from sqlalchemy import make_url
 from tests import database
 url = make_url(sys.argv[1])
-made = database.remake(url)
+made = database.remake(url, drop_only=sys.argv[2:] == ["drop"])
 if hasattr(made, "close"):
     import asyncio
     asyncio.run(made)
 """
 
 
-def create_database(project: Path, environment: Path, url: str) -> None:
+def create_database(project: Path, environment: Path, url: str, *words: str) -> None:
     """Make a database by the project's own means; SQLite makes its file by itself."""
     if not url.startswith("sqlite"):
         run(
-            environment / "python", "-c", CREATE, url, cwd=project, DATABASE_URL=url, PYTHONPATH="."
-        )
+            environment / "python", "-c", CREATE, url, *words,
+            cwd=project, DATABASE_URL=url, PYTHONPATH=".",
+        )  # fmt: skip
+
+
+def drop_database(project: Path, environment: Path, url: str) -> None:
+    """Drop a database of a server, if it is there."""
+    create_database(project, environment, url, "drop")
+
+
+IN_PROJECT = """
+import asyncio
+import sys
+import time
+from sqlalchemy import text
+from app.database import connected
+from app.settings import Settings
+async def main():
+    async with connected(Settings()) as db:
+        async with db.engine.connect() as connection:
+            for statement in sys.argv[2:]:
+                result = await connection.execute(text(statement))
+                print(result.all() if result.returns_rows else "done", flush=True)
+            await asyncio.sleep(float(sys.argv[1]))
+            await connection.commit()
+asyncio.run(main())
+"""
+
+
+def in_project(
+    project: Path, environment: Path, *statements: str, seconds: float = 0
+) -> list[str | Path]:
+    """Give a command that runs statements in one transaction, which stays open for a while."""
+    source = IN_PROJECT
+    if "async_sessionmaker" not in (project / "app/database.py").read_text():
+        source = source.replace("asyncio.run(main())", "main()").replace("await ", "")
+        source = source.replace("async ", "").replace("asyncio.sleep", "time.sleep")
+    return [environment / "python", "-c", source, str(seconds), *statements]
+
+
+def execute(project: Path, environment: Path, url: str, *statements: str) -> str:
+    """Run statements in one transaction by the project's own means; give the rows, one a line."""
+    command = in_project(project, environment, *statements)
+    return run(*command, cwd=project, DATABASE_URL=url, PYTHONPATH=".").stdout
 
 
 def prepare(rendered: Path, project: Path, environment: Path, url: str) -> None:

@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -149,46 +148,3 @@ def test_it_runs_on_every_python(
             environment / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
             cwd=project, DATABASE_URL=url, PYTHONDONTWRITEBYTECODE="1",
         )  # fmt: skip
-
-
-SLOW_REVISION = '''"""Take a while."""
-
-import time
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0000000000aa"
-down_revision = "5d2a91c07e3f"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    time.sleep(2)
-    op.create_table("slow", sa.Column("id", sa.Integer, primary_key=True))
-
-
-def downgrade() -> None:
-    op.drop_table("slow")
-'''
-
-
-@pytest.mark.parametrize("tried", everyday(USUAL, "aiosqlite", "psycopg", "asyncmy"), ids=str)
-def test_two_runners_of_migrations_take_turns(
-    tried: Combination,
-    projects: dict[Combination, Path],
-    environment: Path,
-    database_url: DatabaseURL,
-    tmp_path: Path,
-) -> None:
-    project = shutil.copytree(projects[tried], tmp_path / "my-api")
-    (project / "migrations/versions/slow.py").write_text(SLOW_REVISION)
-    url = database_url(tried, "my_api_turns_of_migrations")
-    create_database(project, environment, url)
-    with ThreadPoolExecutor() as pool:
-        upgrades = [
-            pool.submit(alembic, project, environment, url, "upgrade head") for _ in range(3)
-        ]
-    said = "".join(upgrade.result().stdout for upgrade in upgrades)
-    assert said.count("0000000000aa") == 1

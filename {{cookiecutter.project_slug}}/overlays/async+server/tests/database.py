@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 
-from app.database import connected
+from app.create_database import create_database, maintenance_connection
 from app.settings import Settings
-from tests.server import CREATE_DATABASE, HINT, MAINTENANCE_DATABASE, running_server
+from tests.server import HINT, running_server
 
 
 @contextmanager
@@ -28,11 +28,9 @@ def scratch_database(url: URL) -> Generator[URL]:
 
 async def remake(scratch: URL, *, drop_only: bool = False) -> None:
     """Drop the database and create it, speaking to another one of the same server."""
-    settings = Settings(database_url=scratch.set(database=MAINTENANCE_DATABASE))
-    async with connected(settings) as db:
-        engine = db.engine.execution_options(isolation_level="AUTOCOMMIT")
-        name = engine.dialect.identifier_preparer.quote(scratch.database or "")
-        async with engine.connect() as connection:
-            await connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-            if not drop_only:
-                await connection.execute(text(CREATE_DATABASE.format(name)))
+    settings = Settings(database_url=scratch)
+    async with maintenance_connection(settings) as connection:
+        name = connection.dialect.identifier_preparer.quote(scratch.database or "")
+        await connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+    if not drop_only:
+        await create_database(settings)

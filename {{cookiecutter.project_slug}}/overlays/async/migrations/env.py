@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+from contextlib import aclosing
 from typing import Any
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 import app.main  # noqa: F401  # every table that the app knows
-from app.dialect import wait_for_turn
+from app.dialect import acquire_migration_lock, limit_lock_waits
+from app.migrations import explain_connection_errors, explain_lock_timeouts, has_destination
 from app.models import Base
 from app.settings import Settings
 
@@ -32,17 +35,27 @@ def migrate() -> None:
 
 
 def migrate_online(connection: Connection) -> None:
-    """Run the migrations on a connection, while no other process does."""
-    wait_for_turn(connection)
-    context.configure(connection=connection, **options)
-    migrate()
-    connection.commit()
+    """Run the command on a connection; what changes the schema waits until no one else does."""
+    changes = has_destination()
+    with explain_lock_timeouts():
+        if changes:
+            acquire_migration_lock(connection, settings)
+        event.listen(connection, "begin", limit_lock_waits)
+        context.configure(connection=connection, dont_mutate=not changes, **options)
+        migrate()
+        connection.commit()
 
 
 async def connect_and_migrate() -> None:
     """Open a connection for the migrations alone."""
     engine = create_async_engine(settings.database_url, poolclass=NullPool)
-    async with engine.connect() as connection:
+    with explain_connection_errors(settings.database_url):
+        try:
+            connection = await engine.connect()
+        except DBAPIError:
+            await asyncio.sleep(0.1)  # a driver with a thread ends it in this event loop
+            raise
+    async with aclosing(connection):
         await connection.run_sync(migrate_online)
     await engine.dispose()
 

@@ -86,6 +86,11 @@ def alembic_config(settings: Settings) -> Config:
     return Config(toml_file="pyproject.toml", attributes={"settings": settings})
 
 
+async def run_alembic(command: Callable[..., object], config: Config, *arguments: str) -> None:
+    """Run a command of Alembic in a thread: it has an event loop of its own."""
+    await asyncio.to_thread(command, config, *arguments)
+
+
 @pytest.fixture
 async def db(
     loop: None, settings: Settings, request: pytest.FixtureRequest

@@ -1,8 +1,12 @@
 """What MySQL and MariaDB call things: transactions and their options, errors and their numbers."""
 
+import logging
+import time
 from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select
+
+from app.settings import Settings
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
@@ -25,6 +29,20 @@ UNAVAILABLE = frozenset(
     | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2026, 2055}  # of the client
 )
 TIMED_OUT = frozenset({1969, 3024})  # max_statement_time, max_execution_time
+LOCK_TIMED_OUT = frozenset({1205})  # lock_wait_timeout, innodb_lock_wait_timeout
+
+CREATE_DATABASE = "CREATE DATABASE {} CHARACTER SET utf8mb4"
+MAINTENANCE_DATABASE = "information_schema"  # every server has it
+CONNECTION_HINT = "where only the database is missing, create it with: uv run poe create-db"
+
+# The names of locks belong to the whole server, and may have 64 characters.
+MIGRATION_LOCK = select(
+    func.get_lock(func.sha2(func.concat("migrations of ", func.database()), 256), 0)
+)
+LOCK_SECONDS = 5  # that DDL waits for a table: all later queries on it wait behind the DDL
+AFTER_LOCK_TIMEOUT = "statements of that revision before it are stored, for DDL commits by itself"
+
+logger = logging.getLogger("alembic.env")
 
 
 def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
@@ -57,13 +75,30 @@ def is_read_only(error: BaseException) -> bool:
     return False
 
 
-def wait_for_turn(connection: Connection, seconds: int = 3600) -> None:
-    """Let one process migrate at a time; the lock ends with the connection, however that ends.
+def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
+    """Wait until no other process migrates this database; the lock ends with the connection.
 
-    Raises `TimeoutError` where another one migrates for longer than `seconds`.
+    It asks again and again, so that no limit on the time of a statement ends it, and with no
+    transaction open in between.
     """
-    # The names of locks belong to the whole server.
-    name = func.concat("migrations of ", func.database())
-    if connection.scalar(select(func.get_lock(name, seconds))) != 1:
-        raise TimeoutError(f"another process has been migrating this database for {seconds} s")
-    connection.commit()
+
+    def locked() -> bool:
+        with connection.begin():
+            return bool(connection.scalar(MIGRATION_LOCK))
+
+    if locked():
+        return
+    logger.info("Waiting for the migration lock: another process migrates this database")
+    while not locked():
+        time.sleep(0.5)
+
+
+def limit_lock_waits(connection: Connection) -> None:
+    """Limit how long DDL waits for a table, unless the URL or a revision has set a limit.
+
+    The servers' own default is a day or a year.
+    """
+    connection.exec_driver_sql(
+        "SET lock_wait_timeout = CAST("
+        f"IF(@@lock_wait_timeout < 86400, @@lock_wait_timeout, {LOCK_SECONDS}) AS UNSIGNED)"
+    )

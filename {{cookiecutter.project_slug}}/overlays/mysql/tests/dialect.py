@@ -5,6 +5,7 @@ from typing import Any
 from app.settings import DEFAULT_URL
 
 CURRENT_DATABASE = "SELECT database()"
+SLEEP = "SELECT SLEEP({})"
 
 # What every connection of the service answers; each server reads its own comment.
 LIMITS = {

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 
 from sqlalchemy import URL
 
-CREATE_DATABASE = "CREATE DATABASE {} CHARACTER SET utf8mb4"
-MAINTENANCE_DATABASE = "information_schema"
 HINT = "Start a server there, or set DATABASE_URL to one whose user may create databases."
 
 

@@ -1,8 +1,12 @@
 """What PostgreSQL calls things: transactions and their options, errors and their SQLSTATE."""
 
+import logging
+import time
 from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select
+
+from app.settings import Settings
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
@@ -25,6 +29,17 @@ UNAVAILABLE = frozenset(
 )
 READ_ONLY = "25006"
 TIMED_OUT = frozenset({"57014"})  # statement_timeout
+LOCK_TIMED_OUT = frozenset({"55P03"})  # lock_timeout
+
+CREATE_DATABASE = "CREATE DATABASE {}"
+MAINTENANCE_DATABASE = "postgres"  # every server has it
+CONNECTION_HINT = "where only the database is missing, create it with: uv run poe create-db"
+
+MIGRATION_LOCK = select(func.pg_try_advisory_lock(func.hashtext("migrations")))
+LOCK_SECONDS = 5  # that DDL waits for a table: all later queries on it wait behind the DDL
+AFTER_LOCK_TIMEOUT = "nothing of that revision is stored"
+
+logger = logging.getLogger("alembic.env")
 
 
 def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
@@ -50,7 +65,31 @@ def needs_new_connection(code: str | None, connection: Connection | None) -> boo
     return code == OUTDATED
 
 
-def wait_for_turn(connection: Connection) -> None:
-    """Let one process migrate at a time; the lock ends with the connection, however that ends."""
-    connection.execute(select(func.pg_advisory_lock(func.hashtext("migrations"))))
-    connection.commit()
+def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
+    """Wait until no other process migrates this database; the lock ends with the connection.
+
+    It asks again and again, with no transaction open in between: `CREATE INDEX CONCURRENTLY` of
+    the process that holds the lock waits for all transactions.
+    """
+
+    def locked() -> bool:
+        with connection.begin():
+            return bool(connection.scalar(MIGRATION_LOCK))
+
+    if locked():
+        return
+    logger.info("Waiting for the migration lock: another process migrates this database")
+    while not locked():
+        time.sleep(0.5)
+
+
+def limit_lock_waits(connection: Connection) -> None:
+    """Limit how long a transaction waits for a lock, unless the URL or the role has a limit.
+
+    `CREATE INDEX CONCURRENTLY` runs in no transaction, and no query waits behind it.
+    """
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql(
+            f"SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', true)"
+            " WHERE current_setting('lock_timeout') = '0'"
+        )

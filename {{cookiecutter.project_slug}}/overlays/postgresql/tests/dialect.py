@@ -5,6 +5,7 @@ from typing import Any
 from app.settings import DEFAULT_URL
 
 CURRENT_DATABASE = "SELECT current_database()"
+SLEEP = "SELECT pg_sleep({})"
 
 # What every connection of the service answers.
 LIMITS = {"SHOW statement_timeout": "30s", "SHOW idle_in_transaction_session_timeout": "30s"}

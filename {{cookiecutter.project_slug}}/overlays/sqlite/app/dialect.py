@@ -1,8 +1,12 @@
 """What SQLite calls things: transactions and their options, errors and their names."""
 
+import logging
 from typing import Any, Literal
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from app.settings import Settings
 
 Isolation = Literal["SERIALIZABLE"]
 
@@ -27,6 +31,12 @@ TRANSIENT = frozenset(
 )
 UNAVAILABLE = frozenset({"SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PROTOCOL"})
 TIMED_OUT = frozenset({"SQLITE_INTERRUPT"})
+LOCK_TIMED_OUT = frozenset({"SQLITE_BUSY"})
+
+CONNECTION_HINT = "that the folder of the file exists and can be written to"
+AFTER_LOCK_TIMEOUT = "nothing is stored"
+
+logger = logging.getLogger("alembic.env")
 
 
 def transaction_options(_isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
@@ -45,7 +55,26 @@ def needs_new_connection(code: str | None, connection: Connection | None) -> boo
     return code is not None and code.startswith("SQLITE_READONLY") and not asked
 
 
-def wait_for_turn(connection: Connection, seconds: int = 3600) -> None:
-    """Let one process migrate at a time: from here to the commit it is the only writer."""
-    connection.exec_driver_sql(f"PRAGMA busy_timeout = {seconds * 1000}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def acquire_migration_lock(connection: Connection, settings: Settings) -> None:
+    """Take the write lock: from here to the commit this process is the only writer.
+
+    It waits for other writers for `DATABASE_BUSY_TIMEOUT`, or what the URL says.
+    """
+    milliseconds = settings.database_busy_timeout * 1000
+    if "timeout" in settings.database_url.query:
+        milliseconds = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorname", None) not in LOCK_TIMED_OUT:
+            raise
+        logger.info("Waiting for the write lock: another process migrates or writes")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
+
+
+def limit_lock_waits(_connection: Connection) -> None:
+    """Leave it at the busy timeout of the connection."""

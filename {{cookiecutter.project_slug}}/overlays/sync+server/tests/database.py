@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 
-from app.database import connected
+from app.create_database import create_database, maintenance_connection
 from app.settings import Settings
-from tests.server import CREATE_DATABASE, HINT, MAINTENANCE_DATABASE, running_server
+from tests.server import HINT, running_server
 
 
 @contextmanager
@@ -27,11 +27,9 @@ def scratch_database(url: URL) -> Generator[URL]:
 
 def remake(scratch: URL, *, drop_only: bool = False) -> None:
     """Drop the database and create it, speaking to another one of the same server."""
-    settings = Settings(database_url=scratch.set(database=MAINTENANCE_DATABASE))
-    with connected(settings) as db:
-        engine = db.engine.execution_options(isolation_level="AUTOCOMMIT")
-        name = engine.dialect.identifier_preparer.quote(scratch.database or "")
-        with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-            if not drop_only:
-                connection.execute(text(CREATE_DATABASE.format(name)))
+    settings = Settings(database_url=scratch)
+    with maintenance_connection(settings) as connection:
+        name = connection.dialect.identifier_preparer.quote(scratch.database or "")
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+    if not drop_only:
+        create_database(settings)

@@ -86,6 +86,11 @@ def alembic_config(settings: Settings) -> Config:
     return Config(toml_file="pyproject.toml", attributes={"settings": settings})
 
 
+def run_alembic(command: Callable[..., object], config: Config, *arguments: str) -> None:
+    """Run a command of Alembic."""
+    command(config, *arguments)
+
+
 @pytest.fixture
 def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]:
     """The database as the app has it, rolled back after the test unless that `commits`."""
