@@ -80,33 +80,11 @@ class RequestContext:
         # Behind a proxy that adds a prefix, the path begins with `root_path`.
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"")
-        request_id = given if REQUEST_ID.fullmatch(given) else b"%032x" % random.getrandbits(128)
+        request_id = id_of(headers)
         clear_contextvars()
         bind_contextvars(request_id=request_id.decode())
         extra = self.page_headers if path in PAGES else self.headers
-        code: int | None = 0
-        plain: Message | None = None
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal code, plain
-            if message["type"] == "http.response.start":
-                code = message["status"]
-                if code >= status.HTTP_400_BAD_REQUEST and is_plain(scope, message):
-                    plain = message  # until its body is known
-                    return
-                own = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", request_id),
-                    *(header for header in extra if header[0] not in own),
-                ]
-            elif plain is not None:
-                response, plain = as_problem(plain, message.get("body", b"")), None
-                await response(scope, receive, send_with_headers)
-                return
-            await send(message)
-
+        answer = Answer(scope, receive, send, [(b"x-request-id", request_id), *extra])
         begun = time.perf_counter()
         end, log = "", logger.info
         name = f"{scope['method']} {scope['path']}"
@@ -115,25 +93,25 @@ class RequestContext:
             declared = headers.get(b"content-length", b"")
             too_large = declared.isdigit() and int(declared) > self.max_body_size
             app = self.too_large if too_large else self.app
-            await app(scope, limited(receive, self.max_body_size), send_with_headers)
-        except Exception as error:
-            if code:
+            await app(scope, limited(receive, self.max_body_size), answer.send)
+        except BodyTooLarge:  # read by a middleware inside this one
+            if answer.code:
                 raise
-            if isinstance(error, BodyTooLarge):  # read by a middleware inside this one
-                await self.too_large(scope, receive, send_with_headers)
-            else:
-                await self.bug(scope, receive, send_with_headers)
-                raise
+            await self.too_large(scope, receive, answer.send)
+        except Exception:
+            if not answer.code:
+                await self.bug(scope, receive, answer.send)
+            raise
         except asyncio.CancelledError:
-            code, end, log = None, " was cut off", logger.warning
+            answer.code, end, log = None, " was cut off", logger.warning
             raise
         finally:
-            # Whoever watches over the service asks every few seconds.
-            if code == status.HTTP_200_OK and path.startswith("/health/"):
+            # Health probes come every few seconds.
+            if answer.code == status.HTTP_200_OK and path.startswith("/health/"):
                 log = logger.debug
             milliseconds = round((time.perf_counter() - begun) * 1000, 1)
             if self.in_flight.pop(id(scope), None):
-                log(f"{name}{end}", status=code, duration_ms=milliseconds)
+                log(f"{name}{end}", status=answer.code, duration_ms=milliseconds)
 
     async def name_what_is_cut_off(self, receive: Receive) -> Message:
         """Log, when the server stops, which requests it has cancelled and no longer waits for."""
@@ -143,6 +121,44 @@ class RequestContext:
                 logger.warning("%s was cut off", name, request_id=request_id)
             self.in_flight.clear()
         return message
+
+
+class Answer:
+    """Sends the response of one request, with headers that every response has."""
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]
+    ) -> None:
+        """Add `extra`, except for headers that the response has itself."""
+        self.scope, self.receive, self.send_on = scope, receive, send
+        self.extra = extra
+        self.code: int | None = 0  # until the response begins
+        self.plain: Message | None = None  # the start of an error as text
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; an error that a middleware answers as text becomes a problem."""
+        if message["type"] == "http.response.start":
+            self.code = code = message["status"]
+            if code >= status.HTTP_400_BAD_REQUEST and is_plain(self.scope, message):
+                self.plain = message  # until its body is known
+                return
+            own = {name for name, _ in message["headers"]}
+            message["headers"] = [
+                *message["headers"],
+                *(header for header in self.extra if header[0] not in own),
+            ]
+        elif self.plain is not None:
+            response = as_problem(self.plain, message.get("body", b""))
+            self.plain = None
+            await response(self.scope, self.receive, self.send)
+            return
+        await self.send_on(message)
+
+
+def id_of(headers: dict[bytes, bytes]) -> bytes:
+    """Give the id that a request brings, or a new one."""
+    given = headers.get(b"x-request-id", b"")
+    return given if REQUEST_ID.fullmatch(given) else b"%032x" % random.getrandbits(128)
 
 
 def limited(receive: Receive, max_body_size: int) -> Receive:
