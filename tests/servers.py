@@ -109,13 +109,14 @@ class MySQL:
     """A `mysqld` of MySQL itself, on a port of its own, where root has a password.
 
     It has no certificate unless an option names one, so that every driver logs in over plain TCP.
+    Its password is not that of development, which production refuses.
     """
 
     def __init__(self, folder: str, *options: str) -> None:
         """Make the data folder, and start."""
         self.folder = Path(folder)
         self.port = free_port()
-        self.address = f"//root:secret@127.0.0.1:{self.port}/"
+        self.address = f"//root:testing@127.0.0.1:{self.port}/"
         self.command = [
             mysqld() or "mysqld", "--no-defaults", f"--datadir={folder}/data",
             "--secure-file-priv=NULL", "--auto-generate-certs=OFF",
@@ -125,7 +126,7 @@ class MySQL:
         users = self.folder / "users.sql"
         # As in the image: from every host, not by the socket alone.
         users.write_text(
-            "RENAME USER root@localhost TO root@'%';\nALTER USER root@'%' IDENTIFIED BY 'secret';\n"
+            "RENAME USER root@localhost TO root@'%';\nALTER USER root@'%' IDENTIFIED BY 'testing';\n"
         )
         run(*self.command, "--initialize-insecure", f"--init-file={users}", cwd=self.folder)
         self.start()

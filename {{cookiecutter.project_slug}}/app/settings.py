@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     #% if cookiecutter.database != "sqlite"
     #% if cookiecutter.database == "mysql"
     database_statement_timeout: int = Field(
-        default=30, ge=1, description="Seconds that a SELECT may run; nothing else is limited"
+        default=30, ge=1, description="Seconds that a SELECT may run; MySQL limits nothing else"
     )
     #% else
     database_statement_timeout: int = Field(
