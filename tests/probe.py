@@ -12,7 +12,8 @@ from app.database import ReaderDep, SessionDep
 from app.items.models import Item
 from app.main import app
 from fastapi import BackgroundTasks, Request
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
 
 # A statement that takes its time on the server; SQLite has none.
 PAUSES = {
@@ -93,3 +94,37 @@ async def stop() -> None:
 async def held(request: Request) -> list[int]:
     db = request.state.db
     return [db.engine.pool.checkedout(), db.slots.statistics().tasks_waiting, db.slots.value]
+
+
+@app.post("/probe/duplicate")
+async def duplicate(session: SessionDep, name: str) -> None:
+    for _ in range(2):
+        await session.execute(insert(Item).values(name=name, category="twice", quantity=1))
+
+
+@app.post("/probe/misfit")
+async def misfit(session: SessionDep, name: str) -> None:
+    await session.execute(insert(Item).values(name=name, category=None, quantity=1))
+
+
+@app.post("/probe/unexpected")
+async def unexpected(session: SessionDep, name: str) -> None:
+    await session.execute(text("SELECT nothing FROM nowhere WHERE name = :name"), {"name": name})
+
+
+@app.post("/probe/bug")
+async def bug(session: SessionDep, request: Request, name: str) -> None:
+    headers = dict(request.headers)
+    try:
+        await duplicate(session, name)
+    except DBAPIError as error:
+        raise RuntimeError(f"a bug beside {len(headers)} headers") from error
+
+
+@app.post("/probe/background")
+async def background(request: Request, tasks: BackgroundTasks, name: str) -> None:
+    async def work() -> None:
+        async with request.state.db.sessions.begin() as session:
+            await duplicate(session, name)
+
+    tasks.add_task(work)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from combinations import USUAL, Combination
-from processes import prepare, serving
+from combinations import INSTALLED, USUAL, Combination
+from conftest import everyday, skip_unless_installable
+from processes import prepare, serving, with_probe
 
 
 @pytest.mark.parametrize("served", USUAL, ids=str)
@@ -57,3 +58,66 @@ def test_production_logs_objects(
     assert request["request_id"] == response.headers["X-Request-ID"]
     assert request["status"] == 200
     assert request["duration_ms"] > 0
+
+
+EMAIL, TOKEN, PASSWORD = "zoe@example.com", "s3cret", "hunter2"
+# In an async service, a task that nothing waits for: asyncio itself logs how it failed.
+LOST = """
+
+@app.post("/probe/lost")
+async def lost(request: Request, name: str) -> None:
+    async def work() -> None:
+        async with request.state.db.sessions.begin() as session:
+            await duplicate(session, name)
+
+    await asyncio.wait([asyncio.create_task(work())])
+"""
+
+
+@pytest.mark.parametrize(
+    "served", everyday(INSTALLED, "asyncpg", "psycopg2", "asyncmy", "pysqlite"), ids=str
+)
+def test_secrets_are_not_in_the_log_of_a_failure(
+    served: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: Callable[[Combination, str], str],
+    tmp_path: Path,
+) -> None:
+    """Real standard error: of expected and unexpected failures, in and outside a request."""
+    skip_unless_installable(served)
+    url = database_url(served, "my_api_secrets")
+    with_probe(projects[served], tmp_path, environment, url)
+    answers = {"duplicate": 409, "misfit": 422, "unexpected": 500, "bug": 500, "background": 200}
+    if served.session == "async":
+        answers["lost"] = 200
+        with (tmp_path / "probe.py").open("a") as probe:
+            probe.write(LOST)
+    # A failure after the response closes the connection, which must not be taken again.
+    headers = {"Authorization": f"Bearer {TOKEN}", "Connection": "close"}
+    for kind in ("development", "production"):
+        with serving(
+            tmp_path, environment, url, entrypoint="probe:app", tracebacks=True, ENVIRONMENT=kind
+        ) as client:
+            for path, code in answers.items():
+                answer = client.post(f"/probe/{path}", params={"name": EMAIL}, headers=headers)
+                assert answer.status_code == code, answer.text
+        (log,) = tmp_path.glob("*.log")
+        said = log.read_text()
+        log.unlink()
+        assert said.count("INSERT INTO items") >= len(answers) - 1, said
+        assert "SELECT nothing FROM nowhere" in said
+        assert "a bug beside" in said
+        assert ("Task exception was never retrieved" in said) == (served.session == "async")
+        for secret in (EMAIL, TOKEN):
+            assert secret not in said
+        # Each of some failures with its chain, and no local variables: thousands of lines before.
+        assert len(said.splitlines()) < 1000
+    if served.database != "sqlite":
+        scheme = f"{served.database}+{served.driver}"
+        away = f"{scheme}://me:{PASSWORD}@127.0.0.1:9/my_api"
+        with serving(tmp_path, environment, away) as client:
+            assert client.get("/items", headers=headers).status_code == 503
+        (log,) = tmp_path.glob("*.log")
+        assert "answered 503" in log.read_text()
+        assert PASSWORD not in log.read_text()

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from app.dialect import CONFLICT, INVALID, TIMED_OUT, TRANSIENT, UNAVAILABLE
 from app.engine import error_code
+from app.logs import describe
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ async def on_database_error(request: Request, error: SQLAlchemyError) -> JSONRes
         request.method,
         request.url.path,
         code,
-        error,
+        describe(error),
         exc_info=error if bug else None,
     )
     return problem(code, DETAIL[code], {"Retry-After": "1"} if code == AWAY else None)

@@ -2,16 +2,30 @@
 
 Libraries log by the standard library, and `app/middleware.py` by structlog itself, which
 costs each request less; their lines look alike. What `structlog.contextvars` holds, such
-as the id of the request, stands in every line.
+as the id of the request, stands in every line. Tracebacks show no local variables, and errors
+of the database no values of rows, unless `DATABASE_ECHO` asks for these.
 """
 
 import logging.config
 import sys
+from textwrap import indent
+from traceback import format_exception_only, format_tb
 
 import structlog
-from structlog.types import EventDict, Processor, WrappedLogger
+from sqlalchemy.exc import (
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+    StatementError,
+)
+from structlog.types import EventDict, ExcInfo, Processor, WrappedLogger
 
+from app.engine import error_summary
 from app.settings import Settings
+
+CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
+CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
 def configure(settings: Settings) -> None:
@@ -21,11 +35,18 @@ def configure(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if settings.database_echo:
+        exceptions = structlog.processors.format_exc_info
+    else:
+        exceptions = structlog.processors.ExceptionRenderer(format_exception)
     form: list[Processor]
     if settings.environment == "production":
-        form = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        form = [exceptions, structlog.processors.JSONRenderer()]
     else:
-        form = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        console = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        form = [exceptions, console]
     structlog.configure(
         processors=[*facts, *form],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
@@ -52,7 +73,11 @@ def configure(settings: Settings) -> None:
                 }
             },
             "handlers": {
-                "output": {"class": "logging.StreamHandler", "formatter": "line"},
+                "output": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "line",
+                    "filters": [] if settings.database_echo else [hide_values],
+                },
             },
             "root": {"handlers": ["output"], "level": settings.log_level},
             "loggers": {
@@ -69,3 +94,73 @@ def without_copy_in_colors(_logger: WrappedLogger, _method: str, event: EventDic
     """Leave out what uvicorn adds: its message once more, in colours."""
     event.pop("color_message", None)
     return event
+
+
+def quotes_values(error: BaseException | None) -> bool:
+    """Tell whether the message of an error, or of what it was raised from, may hold a row's values.
+
+    What a connection could not be opened with is no such message: it says why.
+    """
+    if isinstance(error, InterfaceError | OperationalError):
+        return error.statement is not None
+    return isinstance(error, StatementError | PendingRollbackError)
+
+
+def describe(error: SQLAlchemyError) -> str:
+    """Say of an error what may be logged: its code, a constraint, the statement without values.
+
+    The message of the server is left out: `DETAIL:  Key (email)=(…)`, `Duplicate entry '…'`.
+    """
+    if not quotes_values(error):
+        return str(error)
+    if not isinstance(error, StatementError):
+        return "The session must be rolled back first, after the error before this one"
+    kind, orig = type(error.orig), error.orig
+    summary = describe(orig) if isinstance(orig, SQLAlchemyError) else error_summary(orig)
+    statement = (error.statement or "")[:1000]  # one of many rows is long
+    return f"({kind.__module__}.{kind.__qualname__}) {summary} [SQL: {statement}]"
+
+
+def hide_values(record: logging.LogRecord) -> bool:
+    """Describe the database errors among the arguments of a line."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            describe(it) if isinstance(it, SQLAlchemyError) else it for it in record.args
+        )
+    if record.name == "asyncio":  # it quotes the exception of a lost task below its first line
+        record.msg = str(record.msg).partition("\n")[0]
+    return True
+
+
+def format_exception(exc_info: ExcInfo) -> str:
+    """Write a traceback like Python's own, with database errors as they may be logged."""
+    return format_chain(exc_info[1], set(), hidden=False).rstrip("\n")
+
+
+def format_chain(error: BaseException | None, seen: set[int], *, hidden: bool) -> str:
+    """Write an exception below those that led to it.
+
+    `hidden` leaves the message out: below an error of the database are those of its driver.
+    """
+    text = link = ""
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        if isinstance(error, SQLAlchemyError):
+            message = f"{kind}: {describe(error)}\n"
+        elif hidden:
+            message = f"{kind}\n"
+        else:
+            message = "".join(format_exception_only(error))
+        stack = "".join(format_tb(error.__traceback__))
+        parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        inside = [indent(format_chain(part, seen, hidden=hidden), "  | ") for part in parts]
+        text = "".join(
+            ["Traceback (most recent call last):\n", stack, message, *inside, link, text]
+        )
+        hidden = hidden or quotes_values(error) or quotes_values(error.__context__)
+        if error.__cause__ is not None:
+            error, link = error.__cause__, CAUSE
+        else:
+            error, link = None if error.__suppress_context__ else error.__context__, CONTEXT
+    return text

@@ -24,6 +24,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     limits = f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
     return {
         "echo": settings.database_echo,
+        "hide_parameters": not settings.database_echo,
         "pool_size": settings.database_pool_size,
         "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
@@ -47,6 +48,13 @@ def error_code(error: BaseException | None) -> str | None:
     if code == "XX000" and "cache lookup failed for type" in str(error):  # never translated
         return OUTDATED
     return code
+
+
+def error_summary(error: BaseException | None) -> str:
+    """Give what an error tells without values of rows: its SQLSTATE, and a constraint's name."""
+    cause = getattr(error, "__cause__", None)
+    constraint = getattr(error, "constraint_name", None) or getattr(cause, "constraint_name", None)
+    return " ".join(filter(None, [error_code(error), constraint]))
 
 
 def prepare(engine: Engine) -> None:

@@ -46,6 +46,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         connect_args["connect_timeout"] = settings.database_pool_timeout
     return {
         "echo": settings.database_echo,
+        "hide_parameters": not settings.database_echo,
         "isolation_level": "READ COMMITTED",
         "skip_autocommit_rollback": True,  # a reader has nothing to roll back
         "pool_size": settings.database_pool_size,
@@ -60,6 +61,15 @@ def error_code(error: BaseException | None) -> int | None:
     """Give the number of an error of the driver, such as 1062."""
     code = error.args[0] if error is not None and error.args else None
     return code if isinstance(code, int) else None  # what the driver refuses itself has none
+
+
+def error_summary(error: BaseException | None) -> str:
+    """Give what an error tells without values of rows: its number.
+
+    A constraint is named in the message only, behind the value.
+    """
+    code = error_code(error)
+    return str(code) if isinstance(code, int) else ""  # of another exception it may be a text
 
 
 def prepare(engine: Engine) -> None:

@@ -25,6 +25,9 @@ UNFIT: dict[str, dict[str, Any]] = {
     "range": {"quantity": 2**31},
 }
 
+# What the log says of a name that is there already.
+DUPLICATE = "23505 uq_items_name"
+
 UNREACHABLE = DEFAULT_URL.set(host="127.0.0.1", port=9, password="hunter2")
 
 # What keeps a service out, in a place of the URL each.

@@ -23,6 +23,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         connect_args["timeout"] = settings.database_busy_timeout
     return {
         "echo": settings.database_echo,
+        "hide_parameters": not settings.database_echo,
         "pool_size": settings.database_pool_size,
         "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
@@ -33,6 +34,12 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 def error_code(error: BaseException | None) -> str | None:
     """Name what SQLite said, such as `SQLITE_CONSTRAINT_UNIQUE`."""
     return getattr(error, "sqlite_errorname", None)
+
+
+def error_summary(error: BaseException | None) -> str:
+    """Give what an error tells without values of rows: its name, and columns or a constraint."""
+    _, _, constraint = str(error).partition(" constraint failed: ")
+    return " ".join(filter(None, [error_code(error), constraint]))
 
 
 def prepare(engine: Engine) -> None:
@@ -49,9 +56,9 @@ def renew_connections(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-def refuse_nan(statement: str, parameters: Sequence[Any], context: Any, **_: Any) -> None:
+def refuse_nan(statement: str, parameters: Sequence[Any], **_: Any) -> None:
     """Refuse NaN: SQLite would store NULL in its place."""
-    for row in parameters if context.executemany else [parameters]:
+    for row in parameters if isinstance(parameters, list) else [parameters]:
         for value in row:
             if isinstance(value, float) and math.isnan(value):
                 raise DataError(statement, None, ValueError("SQLite cannot store NaN"))

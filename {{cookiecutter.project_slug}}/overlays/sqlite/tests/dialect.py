@@ -20,6 +20,9 @@ PAUSE = 0.0
 # Values that the table of items cannot hold; SQLite minds neither length nor range.
 UNFIT: dict[str, dict[str, Any]] = {"null": {"name": None}, "check": {"quantity": -1}}
 
+# What the log says of a name that is there already.
+DUPLICATE = "SQLITE_CONSTRAINT_UNIQUE items.name"
+
 UNREACHABLE = DEFAULT_URL.set(database="nowhere/at/all.db")
 
 # What keeps a service out: here a file that is no database.
