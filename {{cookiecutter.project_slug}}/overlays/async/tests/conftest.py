@@ -6,7 +6,7 @@ and its rows are deleted afterwards.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
@@ -51,7 +51,7 @@ def delay_connections(db: Database, seconds: float) -> None:
 
 
 @contextmanager
-def broken_connections(db: Database, error: Exception) -> Iterator[None]:
+def broken_connections(db: Database, error: Exception) -> Generator[None]:
     """Make each connection of the pool raise an error while it opens."""
 
     def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:

@@ -62,7 +62,7 @@ def delay_connections(db: Database, seconds: float) -> None:
 
 
 @contextmanager
-def broken_connections(db: Database, error: Exception) -> Iterator[None]:
+def broken_connections(db: Database, error: Exception) -> Generator[None]:
     """Make each connection of the pool raise an error while it opens."""
 
     def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
