@@ -10,11 +10,11 @@ import pytest
 from _pytest.mark import ParameterSet
 from pytest_cookies.plugin import Cookies, Result
 
-from combinations import COMBINATIONS, DRIVERS, INSTALLED, QUESTIONS, ROOT, Combination
-from processes import UV, install, run
+from combinations import COMBINATIONS, DRIVERS, INSTALLED, QUESTIONS, Combination
+from processes import find_python, install
 from servers import flush_logins, mariadb_server, mysql_server, postgresql_server
 
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -105,10 +105,14 @@ def environment(
 ) -> Path:
     """An environment that holds what all combinations ask for: `python` and tools in one folder."""
     version = getattr(request, "param", sys.executable)
-    if run(UV, "python", "find", version, cwd=ROOT, check=False).returncode != 0:
-        pytest.skip(f"uv finds no Python {version}")
+    python = find_python(version)
+    if python is None:
+        pytest.skip(
+            f"uv can neither find nor download Python {version}: on Debian, .ci/pythons fetches"
+            " 3.14 and 3.15"
+        )
     files = [path / "pyproject.toml" for it, path in projects.items() if installable(it)]
-    return install(tmp_path_factory.mktemp("environment") / "venv", version, files)
+    return install(tmp_path_factory.mktemp("environment") / "venv", python, files)
 
 
 @pytest.fixture(scope="session")

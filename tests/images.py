@@ -27,10 +27,11 @@ NAMESPACES = ["unshare", "--fork", "--pid", "--mount", "--mount-proc"]
 # All that is mounted becomes read-only, but for the folders named. The Python of the tests may lie
 # in a home folder: the user of the image is let in there to read, and to nothing else.
 CONTAIN = r"""
-user=$1 writable=$2; shift 2
+user=$1 writable=$2 tmpfs=$3; shift 3
 [ -d "$writable" ] && mount --bind "$writable" "$writable"
 awk '{ print $2 }' /proc/mounts | grep --invert-match --line-regexp --fixed-strings "$writable" |
     while read -r mounted; do mount -o remount,bind,ro "$mounted" 2>/dev/null; done
+[ -n "$tmpfs" ] && mount -t tmpfs -o "mode=1777,${tmpfs#*:}" tmpfs "${tmpfs%%:*}"
 touch ./written 2>/dev/null && { echo "the file system is not read-only"; exit 1; }
 exec setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs \
     --inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search "$@"
@@ -71,6 +72,7 @@ class Image:
     command: list[str] = field(default_factory=list)
     healthcheck: list[str] = field(default_factory=list)
     stop_signal: str = ""
+    tmpfs: str = ""  # a folder in memory and its options, as Compose writes them
 
     def moved(self, text: str) -> str:
         """Put the folders of the image below its root."""
@@ -89,7 +91,8 @@ class Image:
         if not CONTAINED:
             return []
         user, _, _ = self.user.partition(":")
-        return [*NAMESPACES, "sh", "-c", CONTAIN, "sh", user, str(self.root / "data")]
+        writable = str(self.root / "data")
+        return [*NAMESPACES, "sh", "-c", CONTAIN, "sh", user, writable, self.tmpfs]
 
 
 def context(project: Path) -> dict[str, Path]:

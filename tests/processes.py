@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -39,6 +40,23 @@ def run(
 
 
 UV = os.environ.get("UV") or shutil.which("uv") or "uv"
+
+
+def find_python(version: str) -> str | None:
+    """Find an interpreter as uv does, among those of pyenv too, or let uv download it."""
+    folders = [os.environ["PATH"]]
+    if shutil.which("pyenv"):  # whose own commands answer for the chosen versions only
+        versions = Path(run("pyenv", "root", cwd=Path.cwd()).stdout.strip()) / "versions"
+        folders += [str(path) for path in sorted(versions.glob("*/bin"))]
+    find = partial(
+        run, UV, "python", "find", version, cwd=Path.cwd(), check=False,
+        PATH=os.pathsep.join(folders),
+    )  # fmt: skip
+    found = find()
+    if found.returncode != 0:
+        run(UV, "python", "install", "--quiet", version, cwd=Path.cwd(), check=False)
+        found = find()
+    return found.stdout.splitlines()[-1] if found.returncode == 0 else None
 
 
 def install(folder: Path, python: str, projects: list[Path]) -> Path:

@@ -224,6 +224,24 @@ def flush_logins(address: str) -> None:
         cursor.execute("FLUSH PRIVILEGES")
 
 
+def with_own_password(url: str) -> str:
+    """Make a login of its own where a URL has the password that production refuses."""
+    parts = urlsplit(url)
+    if parts.password != "secret":
+        return url
+    name, password = "contained", "not-of-development"
+    with (
+        pymysql.connect(
+            host=parts.hostname, port=parts.port or 3306, user=unquote(parts.username or ""),
+            password=parts.password,
+        ) as connection,
+        connection.cursor() as cursor,
+    ):  # fmt: skip
+        cursor.execute(f"CREATE USER IF NOT EXISTS {name}@'%' IDENTIFIED BY '{password}'")
+        cursor.execute(f"GRANT ALL ON *.* TO {name}@'%'")
+    return url.replace(f"{parts.username}:secret@", f"{name}:{password}@")
+
+
 @contextmanager
 def mysql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
     """Keep a MySQL that takes nothing but TLS, at two addresses; give the first."""

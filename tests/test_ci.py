@@ -95,7 +95,7 @@ def lines(project: Path) -> list[Line]:
             if "run" in step
         ]
     # What the machine of a job lacks, the one that runs our tests has.
-    return [line for line in found if "apt-get" not in line.command]
+    return [line for line in found if not {"apt-get", "pip"} & {*line.command.split()}]
 
 
 def warm(environment: Path) -> dict[str, Any]:
@@ -256,6 +256,44 @@ def test_zizmor_finds_nothing(projects: Projects) -> None:
     checked = [projects[it] for it in COMBINATIONS if "github" in it.chosen]
     strict = ("--offline", "--persona=auditor", "--no-progress", "--no-config")
     run("zizmor", *strict, *checked, ROOT / ".github", cwd=ROOT)
+
+
+def pythons_of(project: Path) -> set[str]:
+    """Collect the versions of Python that a project names, but for those of its matrix."""
+    found = []
+    for file in ("Dockerfile", *(name for names in FILES.values() for name in names)):
+        text = (project / file).read_text() if (project / file).exists() else ""
+        found += re.findall(
+            r"FROM python:([\d.]+)-|python-version: \"([\d.]+)\"|PYTHON: \"([\d.]+)\"", text
+        )
+    return {"".join(groups) for groups in found}
+
+
+@pytest.mark.parametrize("checked", [it for ci in FILES for it in with_ci(ci)], ids=str)
+def test_one_python_is_used_outside_of_the_matrix(checked: Combination, projects: Projects) -> None:
+    (used,) = pythons_of(projects[checked])
+    assert used in PYTHONS
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_it_is_the_newest_for_which_everything_has_a_wheel(
+    machine: str, projects: Projects, tmp_path: Path
+) -> None:
+    """Of the newest releases; but for mysqlclient, which has none and is built."""
+    files = [path / "pyproject.toml" for it, path in projects.items() if it.driver != "mysqldb"]
+    compile_ = partial(
+        run, UV, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-config",
+        "--python-platform", f"{machine}-manylinux_2_28", *files, cwd=tmp_path, check=False,
+    )  # fmt: skip
+
+    def has_wheels(version: str) -> bool:
+        newest = compile_("--python-version", version)
+        wheels = compile_("--python-version", version, "--only-binary", ":all:")
+        return (newest.returncode, newest.stdout) == (0, wheels.stdout)
+
+    (used,) = pythons_of(projects[LIGHT])
+    assert used == next(version for version in reversed(PYTHONS) if has_wheels(version))
 
 
 @pytest.mark.parametrize("ci", FILES)

@@ -21,6 +21,7 @@ from combinations import DRIVERS, Combination, first_of_each
 from conftest import everyday, skip_unless_installable
 from images import CONTAINED, BuildError, Image, build, command_of, instructions, serving
 from processes import UV, create_database, run
+from servers import with_own_password
 
 TOOLS = Path(sys.executable).parent
 SERVER_VARIABLES = {"WEB_CONCURRENCY"}  # read by the server itself, not by the app
@@ -192,6 +193,36 @@ def test_the_database_of_compose_is_found_by_default(clusters: dict[Combination,
         assert f"@{host}:{port}/" in default[1]
 
 
+def test_the_image_is_production_and_compose_is_not(
+    containers: dict[Combination, Path],
+) -> None:
+    for project in containers.values():
+        set_in_image = [rest for key, rest in instructions(project / "Dockerfile") if key == "ENV"]
+        assert "ENVIRONMENT=production" in " ".join(set_in_image).split()
+        services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
+        for name in ("migrate", "app"):
+            assert services[name]["environment"]["ENVIRONMENT"] == "development"
+        if (project / "kubernetes").exists():  # written once, in the image
+            for kind in ("Deployment", "Job"):
+                env = pod(documents(project)[kind])[1]["env"]
+                assert "ENVIRONMENT" not in {it["name"] for it in env}
+
+
+def test_temporary_files_have_a_place_within_a_limit(containers: dict[Combination, Path]) -> None:
+    for project in containers.values():
+        services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
+        for name in ("migrate", "app"):
+            assert services[name]["read_only"] is True
+            assert services[name]["tmpfs"] == ["/tmp:size=256m"]
+        if (project / "kubernetes").exists():
+            for kind in ("Deployment", "Job"):
+                spec, container = pod(documents(project)[kind])
+                (volume,) = spec["volumes"]
+                assert volume["emptyDir"] == {"sizeLimit": "256Mi"}
+                mounted = [{"name": volume["name"], "mountPath": "/tmp"}]
+                assert container["volumeMounts"] == mounted
+
+
 def test_connections_suffice(clusters: dict[Combination, Path]) -> None:
     """The sums of the README are those of the files, and hold."""
     for project in clusters.values():
@@ -267,8 +298,12 @@ def test_sqlite_has_no_place_in_a_cluster(containers: dict[Combination, Path]) -
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that the user of an image may look into, which pytest's own is not."""
-    with TemporaryDirectory() as made:
+    """A folder that the user of an image may look into, which pytest's own is not.
+
+    Not below `/tmp`, which is another folder to an image that has one of its own.
+    """
+    place = "/var/tmp" if Path("/var/tmp").exists() else None
+    with TemporaryDirectory(dir=place) as made:
         Path(made).chmod(0o755)
         yield Path(made)
 
@@ -298,7 +333,7 @@ def address(
     def settings(combination: Combination, project: Path) -> dict[str, str]:
         if combination.database == "sqlite":
             return {}  # the image has it
-        url = database_url(combination, "my_api_contained")
+        url = with_own_password(database_url(combination, "my_api_contained"))
         create_database(project, environment, url)
         return {"DATABASE_URL": url}
 
@@ -316,10 +351,12 @@ def test_the_image_serves_as_promised(
     """Every line of the Dockerfile is run, then its command, its health check and its signal."""
     skip_unless_installable(built)
     project = shutil.copytree(containers[built], tmp_path / "my-api")
+    take_uploads(project)
     run(UV, "lock", "--quiet", cwd=project)
     image = build(project, folder)
     settings = address(built, project)
     services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
+    assert_the_password_of_development_is_refused(image, built, services["app"]["environment"])
     migrated = image.run(*services["migrate"]["command"], **settings)
     assert migrated.returncode == 0, migrated.stdout
     for workers in (1, 2):
@@ -327,6 +364,56 @@ def test_the_image_serves_as_promised(
     assert_a_hanging_request_is_cut_off(image, grace_of_the_server(project), settings)
     assert_health_needs_the_database(image, built)
     assert_nothing_can_be_written(image)
+    if built.database == "sqlite":  # the socket of a server may lie in `/tmp`
+        (image.tmpfs,) = services["app"]["tmpfs"]
+        assert_large_uploads_are_taken(image)
+
+
+# What a team adds: an ordinary endpoint for files.
+UPLOADS = """
+
+from fastapi import UploadFile
+
+
+@app.post("/uploads")
+async def upload(file: UploadFile) -> int:
+    return len(await file.read())
+"""
+
+
+def take_uploads(project: Path) -> None:
+    """Add an endpoint that takes files."""
+    with (project / "app/main.py").open("a") as file:
+        file.write(UPLOADS)
+
+
+def assert_large_uploads_are_taken(image: Image) -> None:
+    """Starlette writes what exceeds 1 MiB to a file in `/tmp`."""
+    with serving(image, image.command, MAX_BODY_SIZE=str(2**23)) as service:
+        url = f"http://127.0.0.1:{service.port}/uploads"
+        answer = httpx2.post(url, files={"file": bytes(2**22)}, timeout=30)
+        assert (answer.status_code, answer.text) == (200, str(2**22)), service.log.read_text()
+
+
+def assert_the_password_of_development_is_refused(
+    image: Image, combination: Combination, compose: dict[str, str]
+) -> None:
+    """As the image is, but not as Compose runs it."""
+    read = ("python", "-c", "from app.settings import Settings; print(Settings().environment)")
+    compose = {name: value for name, value in compose.items() if name != "WEB_CONCURRENCY"}
+    if combination.database != "sqlite":
+        compose["DATABASE_URL"] = compose["DATABASE_URL"].replace(
+            "${DATABASE_PASSWORD:-secret}", "secret"
+        )
+    done = image.run(*read, **compose)
+    assert (done.returncode, done.stdout.strip()) == (0, "development"), done.stdout
+    del compose["ENVIRONMENT"]
+    done = image.run(*read, **compose)
+    if combination.database == "sqlite":  # which has none
+        assert (done.returncode, done.stdout.strip()) == (0, "production"), done.stdout
+    else:
+        assert done.returncode != 0
+        assert "has the password of development" in done.stdout
 
 
 BODY = json.dumps({"name": "Lamp", "category": "light", "quantity": 3}).encode()

@@ -141,7 +141,7 @@ def test_it_runs_on_every_python(
     projects: dict[Combination, Path],
     database_url: DatabaseURL,
 ) -> None:
-    """Three environments; only with --full."""
+    """One environment for each; only with --full."""
     for combination, project in projects.items():
         url = database_url(combination, "my_api")
         run(
