@@ -21,18 +21,27 @@ def tmux(*arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def wait_for(text: str) -> None:
+    """Wait until the terminal shows this, for half a minute at most."""
+    for _ in range(60):
+        time.sleep(0.5)
+        if text in tmux("capture-pane", "-p"):
+            return
+    raise TimeoutError(text)
+
+
 def record(folder: str) -> str:
     """Answer every question as a person would; give what the terminal shows in the end."""
     subprocess.run(["git", "clone", "--quiet", ROOT, f"{folder}/template"], check=True)
     tmux(
         "new-session", "-d", "-x", str(WIDTH), "-y", "56", "-c", folder, "env PS1='$ ' bash --norc"
     )
-    tmux("send-keys", "clear; cookiecutter template", "Enter")
-    for answer in ANSWERS:
-        time.sleep(1.5)
+    tmux("send-keys", "cd template; clear; cookiecutter . -o ..", "Enter")
+    for number, answer in enumerate(ANSWERS, 1):
+        wait_for(f"[{number}/{len(ANSWERS)}]")
         tmux("send-keys", "-l", answer)
         tmux("send-keys", "Enter")
-    time.sleep(3)
+    wait_for("uv run fastapi dev")
     screen = tmux("capture-pane", "-e", "-p")
     tmux("kill-server")
     return screen
@@ -41,9 +50,10 @@ def record(folder: str) -> str:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         screen = record(folder).rstrip().removesuffix("$").rstrip()
+    screen = screen.replace(folder, "/home/me")  # a shorter path than the temporary one
     console = Console(record=True, width=WIDTH, file=StringIO())
     console.print(Text.from_ansi(screen))
-    drawing = console.export_svg(title="uvx cookiecutter .")
+    drawing = console.export_svg(title="uvx cookiecutter . -o ..")
     # No font from elsewhere: the reader's own monospace will do.
     drawing = re.sub(r"@font-face \{.*?\}\s*", "", drawing, flags=re.DOTALL)
     (ROOT / "docs/interactive.svg").write_text(drawing)
