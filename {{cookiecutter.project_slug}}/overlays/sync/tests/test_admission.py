@@ -110,8 +110,7 @@ def test_a_request_that_reads_and_writes_has_one_connection(
     path: str, settings: Settings, client_of: ClientOf
 ) -> None:
     """With two each, requests that have their first would wait for each other's second."""
-    few = {"database_max_overflow": 0, "database_pool_timeout": 1}
-    app = create_app(settings.model_copy(update=few))
+    app = create_app(settings.model_copy(update={"database_max_overflow": 0}))
     of_the_router = [Depends(by_reader), Depends(by_session)] if path == "of-the-router" else []
     app.include_router(router, dependencies=of_the_router)
     with client_of(app) as client:
