@@ -11,7 +11,7 @@ from threading import Timer
 import pytest
 
 from combinations import DRIVERS, Combination
-from conftest import everyday
+from conftest import everyday, own_name
 from processes import (
     alembic,
     clean_environment,
@@ -138,7 +138,8 @@ def test_an_index_is_built_concurrently_while_others_wait(
     project = with_revision(projects[tried], tmp_path / "my-api", CONCURRENTLY, drops)
     url = database_url(tried, "my_api_concurrently")
     create_database(project, environment, url)
-    short = "ALTER DATABASE my_api_concurrently SET statement_timeout = '1s'"
+    name = own_name("my_api_concurrently")
+    short = f"ALTER DATABASE {name} SET statement_timeout = '1s'"
     execute(project, environment, url, short)
     upgrade_at_once(project, environment, url, 2)
     alembic(project, environment, url, "downgrade -1")
@@ -193,7 +194,7 @@ def test_commands_that_only_read_write_nothing(
     url = database_url(tried, "my_api_unwritten")
     create_database(project, environment, url)
     run(environment / "alembic", "check", cwd=project, check=False, DATABASE_URL=url)
-    alembic(project, environment, url, "current")
+    alembic(project, environment, url, "current", "history --indicate-current")
     execute(project, environment, url, "CREATE TABLE alembic_version (id INTEGER)")
 
 
