@@ -112,8 +112,12 @@ async def on_invalid_request(_request: Request, error: RequestValidationError) -
 
 
 def answer_to_a_bug() -> JSONResponse:
-    """Build the answer to an exception that nobody expected; the server logs its traceback."""
-    return problem(BROKEN, DETAIL[BROKEN])
+    """Build the answer to an exception that nobody expected; the server logs its traceback.
+
+    It closes the connection after an exception: a client that does not know would lose its next
+    request on it.
+    """
+    return problem(BROKEN, DETAIL[BROKEN], {"Connection": "close"})
 
 
 def install(app: FastAPI) -> None:

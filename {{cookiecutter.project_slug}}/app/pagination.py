@@ -12,6 +12,8 @@ from pydantic import BaseModel, BeforeValidator, WithJsonSchema
 
 T = TypeVar("T")
 
+MAX_KEY = 2**63 - 1  # of BIGINT
+
 
 def encode_cursor(key: int) -> str:
     """Write the key of a page's last row as text that promises clients nothing."""
@@ -24,7 +26,7 @@ def decode_cursor(cursor: object) -> int:
         key = int(urlsafe_b64decode(str(cursor)))
     except ValueError:
         key = -1
-    if key < 0 or encode_cursor(key) != cursor:
+    if not 0 <= key <= MAX_KEY or encode_cursor(key) != cursor:
         raise ValueError("not a cursor of this list: take it from `next_cursor`")
     return key
 

@@ -7,13 +7,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.items.models import CATEGORY_LENGTH, MAX_INTEGER, NAME_LENGTH
 
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_LENGTH)
-]
-Category = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=CATEGORY_LENGTH)
-]
-Quantity = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+# PostgreSQL stores no NUL characters in text, and each of its drivers fails in its own way.
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\x00]*$")]
+Name = Annotated[Text, StringConstraints(max_length=NAME_LENGTH)]
+Category = Annotated[Text, StringConstraints(max_length=CATEGORY_LENGTH)]
+Quantity = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]  # neither true nor "1"
 
 
 class ItemCreate(BaseModel):

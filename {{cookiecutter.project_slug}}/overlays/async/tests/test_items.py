@@ -4,6 +4,9 @@ from typing import Any
 
 from httpx2 import AsyncClient
 
+from app.pagination import encode_cursor
+
+JSON = {"Content-Type": "application/json"}
 LAMP = {"name": "Lamp", "category": "light", "quantity": 3}
 
 
@@ -89,7 +92,13 @@ async def test_a_request_that_does_not_fit_is_refused(client: AsyncClient) -> No
     for response in (
         await client.post("/items", json=LAMP | {"name": ""}),
         await client.post("/items", json=LAMP | {"name": "x" * 101}),
+        await client.post("/items", json=LAMP | {"name": "a\0b"}),
+        await client.post("/items/bulk", json=[LAMP | {"name": "a\0b"}]),
+        await client.post("/items", content=b'{"name": "\\ud800", "category": "c"}', headers=JSON),
         await client.post("/items", json=LAMP | {"quantity": -1}),
+        await client.post("/items", json=LAMP | {"quantity": True}),
+        await client.post("/items", json=LAMP | {"quantity": "1"}),
+        await client.post("/items", json=LAMP | {"quantity": 2**63}),
         await client.post("/items", json=LAMP | {"colour": "red"}),
         await client.post("/items/bulk", json=[]),
         await client.post("/items/bulk", json=items(1001)),
@@ -98,6 +107,8 @@ async def test_a_request_that_does_not_fit_is_refused(client: AsyncClient) -> No
         await client.get("/items", params={"limit": 101}),
         await client.get("/items", params={"cursor": "MQ"}),
         await client.get("/items", params={"cursor": "no cursor"}),
+        await client.get("/items", params={"cursor": encode_cursor(2**63)}),
+        await client.get("/items", params={"category": "a\0b"}),
         await client.get("/items/0"),
         await client.get(f"/items/{2**31}"),
     ):

@@ -161,6 +161,13 @@ async def test_a_body_that_nobody_reads_is_refused_before_anything_is_done(
     assert done == []
 
 
+async def test_a_bug_costs_no_other_request(app: FastAPI, client: AsyncClient) -> None:
+    """The server closes the connection, which the next request would be sent on."""
+    add_bug(app)
+    response = await client.get("/probe")
+    assert response.headers["Connection"] == "close"
+
+
 async def test_an_endpoint_may_answer_text(app: FastAPI, client: AsyncClient) -> None:
     @app.get("/text")
     async def text() -> PlainTextResponse:

@@ -4,6 +4,9 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from app.pagination import encode_cursor
+
+JSON = {"Content-Type": "application/json"}
 LAMP = {"name": "Lamp", "category": "light", "quantity": 3}
 
 
@@ -89,7 +92,13 @@ def test_a_request_that_does_not_fit_is_refused(client: TestClient) -> None:
     for response in (
         client.post("/items", json=LAMP | {"name": ""}),
         client.post("/items", json=LAMP | {"name": "x" * 101}),
+        client.post("/items", json=LAMP | {"name": "a\0b"}),
+        client.post("/items/bulk", json=[LAMP | {"name": "a\0b"}]),
+        client.post("/items", content=b'{"name": "\\ud800", "category": "c"}', headers=JSON),
         client.post("/items", json=LAMP | {"quantity": -1}),
+        client.post("/items", json=LAMP | {"quantity": True}),
+        client.post("/items", json=LAMP | {"quantity": "1"}),
+        client.post("/items", json=LAMP | {"quantity": 2**63}),
         client.post("/items", json=LAMP | {"colour": "red"}),
         client.post("/items/bulk", json=[]),
         client.post("/items/bulk", json=items(1001)),
@@ -98,6 +107,8 @@ def test_a_request_that_does_not_fit_is_refused(client: TestClient) -> None:
         client.get("/items", params={"limit": 101}),
         client.get("/items", params={"cursor": "MQ"}),
         client.get("/items", params={"cursor": "no cursor"}),
+        client.get("/items", params={"cursor": encode_cursor(2**63)}),
+        client.get("/items", params={"category": "a\0b"}),
         client.get("/items/0"),
         client.get(f"/items/{2**31}"),
     ):

@@ -157,6 +157,13 @@ def test_a_body_that_nobody_reads_is_refused_before_anything_is_done(
     assert done == []
 
 
+def test_a_bug_costs_no_other_request(app: FastAPI, client: TestClient) -> None:
+    """The server closes the connection, which the next request would be sent on."""
+    add_bug(app)
+    response = client.get("/probe")
+    assert response.headers["Connection"] == "close"
+
+
 def test_an_endpoint_may_answer_text(app: FastAPI, client: TestClient) -> None:
     @app.get("/text")
     def text() -> PlainTextResponse:
