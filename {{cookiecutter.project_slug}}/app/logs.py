@@ -97,9 +97,9 @@ def without_copy_in_colors(_logger: WrappedLogger, _method: str, event: EventDic
 
 
 def quotes_values(error: BaseException | None) -> bool:
-    """Tell whether the message of an error, or of what it was raised from, may hold a row's values.
+    """Tell whether an error, or what it was raised from, may have a value of a row in its message.
 
-    What a connection could not be opened with is no such message: it says why.
+    Where a connection cannot be opened, the message says why, and there is no row yet.
     """
     if isinstance(error, InterfaceError | OperationalError):
         return error.statement is not None
@@ -109,12 +109,12 @@ def quotes_values(error: BaseException | None) -> bool:
 def describe(error: SQLAlchemyError) -> str:
     """Say of an error what may be logged: its code, a constraint, the statement without values.
 
-    The message of the server is left out: `DETAIL:  Key (email)=(…)`, `Duplicate entry '…'`.
+    The message of the server is left out: it quotes the row that it refuses.
     """
     if not quotes_values(error):
         return str(error)
     if not isinstance(error, StatementError):
-        return "The session must be rolled back first, after the error before this one"
+        return "The session must be rolled back after the error before this one."
     kind, orig = type(error.orig), error.orig
     summary = describe(orig) if isinstance(orig, SQLAlchemyError) else error_summary(orig)
     statement = (error.statement or "")[:1000]  # one of many rows is long
@@ -133,14 +133,14 @@ def hide_values(record: logging.LogRecord) -> bool:
 
 
 def format_exception(exc_info: ExcInfo) -> str:
-    """Write a traceback like Python's own, with database errors as they may be logged."""
+    """Write a traceback like Python's own, with errors of the database as they may be logged."""
     return format_chain(exc_info[1], set(), hidden=False).rstrip("\n")
 
 
 def format_chain(error: BaseException | None, seen: set[int], *, hidden: bool) -> str:
     """Write an exception below those that led to it.
 
-    `hidden` leaves the message out: below an error of the database are those of its driver.
+    `hidden` leaves messages out: an error of the database is raised from one of its driver.
     """
     text = link = ""
     while error is not None and id(error) not in seen:
