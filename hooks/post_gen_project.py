@@ -35,11 +35,13 @@ def chosen(answers):
 
 
 def first_commands(answers):
-    """Yield the commands that start the service."""
+    """Yield the commands that start the service, those that its README begins with."""
     if "_output_dir" in answers:  # cruft renders in a temporary folder
         yield shlex.join(["cd", str(Path.cwd())])
-    if answers["docker"] and answers["_databases"][answers["database"]]["server"]:
-        yield "docker compose up -d --wait db"
+    if answers["_databases"][answers["database"]]["server"]:
+        if answers["docker"]:
+            yield "docker compose up -d --wait db"
+        yield "uv run poe create-db"
     yield "uv run alembic upgrade head"
     yield "uv run fastapi dev"
 

@@ -401,8 +401,20 @@ def test_what_was_made_is_said(output: Path) -> None:
     done = cookiecutter(output, session="sync", database="postgresql", driver="psycopg2")
     assert done.returncode == 0
     assert "my-api: sync sessions on postgresql, driver psycopg2" in done.stdout
-    assert "docker compose up -d --wait db" in done.stdout
     assert "It needs a PostgreSQL server" in done.stdout
+
+
+@pytest.mark.parametrize("docker", ["yes", "no"])
+@pytest.mark.parametrize("database", DATABASES)
+def test_the_first_commands_are_those_of_the_readme(
+    database: str, docker: str, output: Path
+) -> None:
+    done = cookiecutter(output, database=database, docker=docker)
+    commands = re.findall(r"^    (?!cd )(.+)$", done.stdout, re.MULTILINE)
+    readme = (output / "my-api/README.md").read_text(encoding="utf-8")
+    start = readme.partition("## Start")[2].partition("uv run pytest")[0]
+    blocks = re.findall(r"```console\n(.*?)```", start, re.DOTALL)
+    assert commands == "".join(blocks).splitlines()
 
 
 @pytest.mark.parametrize("folder", ["output", "O'Brien's é 🚀", "$(touch owned)"])
