@@ -35,7 +35,7 @@ WORDS = {
     "mariadb": ["mysql", "mariadb"],
 }
 ALL_WORDS = set(chain.from_iterable(WORDS.values())) | {it.driver for it in COMBINATIONS}
-ASYNC_WORDS = ["AsyncSession", "AsyncEngine", "async_sessionmaker", "asyncio", "AsyncClient"]
+ASYNC_WORDS = ["AsyncSession", "AsyncEngine", "async_sessionmaker", "ext.asyncio", "AsyncClient"]
 SYNC_WORDS = ["create_engine(", "[Session]", "TestClient", "orm import Session, sessionmaker"]
 
 

@@ -7,7 +7,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.items.models import CATEGORY_LENGTH, MAX_INTEGER, NAME_LENGTH
 
-# PostgreSQL stores no NUL characters in text, and each of its drivers fails in its own way.
+# Not every database stores NUL characters in text, and each driver fails in its own way.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\x00]*$")]
 Name = Annotated[Text, StringConstraints(max_length=NAME_LENGTH)]
 Category = Annotated[Text, StringConstraints(max_length=CATEGORY_LENGTH)]

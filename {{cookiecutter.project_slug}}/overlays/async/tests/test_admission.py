@@ -143,7 +143,7 @@ async def test_a_request_that_only_reads_waits_for_no_writer(
         begun = time.monotonic()
         response = await client.get("/probe")
         assert (response.status_code, response.json()) == (200, [])
-        assert time.monotonic() - begun < 5  # SQLite waits up to 30 seconds for a lock
+        assert time.monotonic() - begun < 5  # a lock may be waited for much longer
 
 
 @pytest.mark.parametrize(("size", "overflow"), [(1, 0), (1, 1), (2, 0)])

@@ -53,7 +53,7 @@ async def test_background_tasks_wait_and_requests_do_not(
     assert {response.status_code for response in [*posted, *read]} == {200}
     async with db.unit() as session:
         assert await count_items(session) == 30
-    # On SQLite a transaction has a connection before it has the lock, so there it is 1.
+    # With one writer at a time a transaction has a connection before its lock: it is 1 there.
     assert 1 <= peak <= settings.unit_connections
 
 

@@ -63,7 +63,7 @@ def test_background_tasks_wait_and_requests_do_not(
     assert threads.result()
     with db.unit() as session:
         assert count_items(session) == 30
-    # On SQLite a transaction has a connection before it has the lock, so there it is 1.
+    # With one writer at a time a transaction has a connection before its lock: it is 1 there.
     assert 1 <= max(peaks) <= settings.unit_connections
 
 

@@ -81,7 +81,7 @@ def test_an_answer_of_the_database_is_logged_without_values(
 
     response = client.post("/probe")
     logged = log()
-    if response.is_error:  # SQLite stores a text of any length
+    if response.is_error:  # not every database limits the length of a text
         assert f"POST /probe is answered {response.status_code}" in logged
         assert "INSERT INTO items" in logged
     assert EMAIL not in logged
