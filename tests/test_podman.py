@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx2
 import pytest
 from pytest_cookies.plugin import Result
+from test_containers import BODY, begin_request, take_uploads
 
 from combinations import DATABASES, DRIVERS, Combination
 from podman import Compose, Podman, podman, running
 from processes import UV, run
-from test_containers import BODY, begin_request, take_uploads
 
 pytestmark = pytest.mark.full
 

@@ -34,7 +34,7 @@ def test_schemathesis_finds_nothing(
         done = run(
             Path(sys.executable).with_name("schemathesis"), "run",
             str(client.base_url.join("/openapi.json")), "--checks", ",".join(CHECKS),
-            "--max-examples", "10", "--seed", "1", "--continue-on-failure",
+            "--max-examples", "20", "--seed", "1", "--continue-on-failure",
             cwd=tmp_path,
         )  # fmt: skip
     tried = re.search(r"(\d+) generated, \1 passed", done.stdout)
