@@ -28,7 +28,7 @@ CALLS = 100
 
 in_endpoint, with_slot, by_dependency, around = (FastAPI() for _ in range(4))
 errors.install(around)
-around.add_middleware(RequestContext, https_only=True)
+around.add_middleware(RequestContext, https_only=True, max_body_size=2**20, cors_origins=[])
 
 
 @in_endpoint.get("/items/{item_id}", response_model=ItemRead)
