@@ -466,4 +466,4 @@ def test_every_row_fills_every_column() -> None:
     columns = {tuple(row) for row in DATABASES.values()}
     assert len(columns) == 1
     rows = [DATABASES[it.database][it.session][it.driver] for it in COMBINATIONS]
-    assert {tuple(row) for row in rows} == {("extra", "overlays", "tls")}
+    assert {tuple(row) for row in rows} == {("extra", "requires", "overlays", "tls")}
