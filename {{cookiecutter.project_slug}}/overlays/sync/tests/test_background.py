@@ -56,7 +56,7 @@ def test_background_tasks_wait_and_requests_do_not(
             count_and_store(session, f"Lamp {next(numbers)}")
 
     with ThreadPoolExecutor() as pool:
-        posting = pool.submit(at_once, 20, lambda: client.post("/probe"))
+        posting = pool.submit(lambda: at_once(20, lambda: client.post("/probe")))
         threads = pool.submit(at_once, 10, in_a_thread)
         read = at_once(30, lambda: client.get("/items"))
     assert {response.status_code for response in [*posting.result(), *read]} == {200}
@@ -85,7 +85,8 @@ def test_what_waits_in_the_background_holds_no_thread_of_requests(
     assert client.portal
     client.portal.call(leave_one_thread)
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(at_once, settings.unit_connections + 5, lambda: client.post("/probe"))
+        count = settings.unit_connections + 5
+        waiting = pool.submit(lambda: at_once(count, lambda: client.post("/probe")))
         time.sleep(0.5)
         assert client.get("/items").status_code == 200
         assert not waiting.done()
