@@ -534,11 +534,12 @@ def test_readiness_waits_for_a_connection_that_opens_slowly(
     tmp_path: Path,
 ) -> None:
     """The connection takes 3 seconds, an answer 2 at most."""
-    direct = database_url(tried, f"my_api_slow_{tried.driver}_{tried.session}")
+    name = f"my_api_slow_{tried.driver}_{tried.session}"
+    direct = database_url(tried, name)
     scheme, _, address = direct.partition(":")
     with_probe(projects[tried], tmp_path, environment, direct)
     with counting(address, delay=3) as (turns, through):
-        url = on(f"{scheme}:{through}", f"my_api_slow_{tried.driver}_{tried.session}")
+        url = on(f"{scheme}:{through}", own_name(name))
         with serving(tmp_path, environment, url) as client:
             crowd = asyncio.run(at_once(client, 10, "GET", "/health/ready"))
             assert codes(crowd) == {503}
@@ -559,7 +560,8 @@ def test_readiness_waits_for_the_second_host(
 ) -> None:
     """The first accepts connections and says nothing."""
     tried = next(it for it in DRIVERS if (it.session, it.driver) == (session, "psycopg"))
-    direct = database_url(tried, f"my_api_hosts_{session}")
+    name = f"my_api_hosts_{session}"
+    direct = database_url(tried, name)
     with_probe(projects[tried], tmp_path, environment, direct)
     with (
         counting(direct.partition(":")[2]) as (turns, through),
@@ -567,7 +569,7 @@ def test_readiness_waits_for_the_second_host(
     ):
         account = through.partition("@")[0]
         hosts = f"host=127.0.0.1:{silent.getsockname()[1]}&host=127.0.0.1:{turns.port}"
-        url = f"postgresql+psycopg:{account}@/my_api_hosts_{session}?{hosts}"
+        url = f"postgresql+psycopg:{account}@/{own_name(name)}?{hosts}"
         with serving(tmp_path, environment, url) as client:
             assert answers_of_readiness(client) == [503, 503, 200]
             assert turns.clients == 1
