@@ -39,7 +39,8 @@ if [ ! -s $data/PG_VERSION ]; then
     install -d -o postgres -g postgres /var/lib/postgresql/18 $data
     printf %s "$POSTGRES_PASSWORD" >/run/password
     chmod 644 /run/password
-    $as initdb --pgdata=$data --username=postgres --pwfile=/run/password --auth-host=scram-sha-256
+    $as initdb --pgdata=$data --username=postgres --encoding=UTF8 --locale=C.UTF-8 \
+        --pwfile=/run/password --auth-host=scram-sha-256
     echo "host all all all scram-sha-256" >>$data/pg_hba.conf
     echo "CREATE DATABASE \"$POSTGRES_DB\"" | $as postgres --single -D $data postgres
 fi
@@ -149,18 +150,20 @@ class Podman:
     def exists(self, kind: str, name: str) -> bool:
         return self(kind, "exists", name, check=False).returncode == 0
 
-    def need(self, image: str) -> None:
-        """Pull a base image, or make what stands in for it."""
-        if image in self.made:
-            return
+    def need(self, image: str) -> str:
+        """Pull an image, or make what stands in for it; say which of both it is."""
+        if image not in self.made:
+            self.made[image] = self.pull_or_make(image)
+        return self.made[image]
+
+    def pull_or_make(self, image: str) -> str:
         full = f"{LIBRARY}/{image}"
         if self("pull", "--quiet", full, check=False).returncode == 0:
-            self.made[image] = "the official image"
-            return
+            return "the official image"
         if not shutil.which("debootstrap"):
             pytest.skip(f"{full} cannot be pulled, and a stand-in needs debootstrap")
         self.stand_in(image, full)
-        self.made[image] = "a stand-in made of Debian's unstable"
+        return "a stand-in made of Debian's unstable"
 
     def stand_in(self, image: str, full: str) -> None:
         """Make an image of the same name, of the release that the tag names if there is one."""
@@ -242,16 +245,19 @@ class Compose:
         return f"{self.name}-{service}"
 
     def build(self) -> None:
-        """Build the image of the project, of base images that are there by then."""
-        dockerfile = (self.project / "Dockerfile").read_text()
-        for base in {*re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)}:
-            self.engine.need(base)
-        if "db" in self.services:
-            self.engine.need(self.services["db"]["image"])
+        """Build the image of the project, when the images that it starts from are there."""
+        self.bases()
         # Docker's format: the other has no health checks.
         options = ("--format=docker", "--network=host", "--pull=never", "--tag")
         image = f"localhost/{self.services['app']['image']}"
         self.engine("build", *options, image, self.project)
+
+    def bases(self) -> dict[str, str]:
+        """Say of all images that are not built here what they are."""
+        dockerfile = (self.project / "Dockerfile").read_text()
+        named = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+        named += [it["image"] for it in self.services.values() if "build" not in it]
+        return {image: self.engine.need(image) for image in dict.fromkeys(named)}
 
     def up(self) -> None:
         """Start all services, each when the conditions of `depends_on` are met."""
