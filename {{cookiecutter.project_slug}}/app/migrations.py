@@ -50,8 +50,15 @@ def explain_lock_timeouts() -> Generator[None]:
 
 
 def reason(error: DBAPIError) -> str:
-    """Give what the driver says, in one line."""
-    return " ".join(str(error.orig).split()).rstrip(".")
+    """Give what the driver says in one line, and its first cause where that says more.
+
+    A certificate that is refused is only "Can't connect to MySQL server" to some drivers.
+    """
+    first: BaseException | None = error.orig
+    while first is not None and first.__cause__ is not None:
+        first = first.__cause__
+    said, cause = (" ".join(str(it).split()).rstrip(".") for it in (error.orig, first))
+    return said if cause in said else f"{said}: {cause}"
 
 
 def fail(sentence: str, error: Exception) -> NoReturn:
