@@ -52,7 +52,7 @@ def explain_lock_timeouts() -> Generator[None]:
 def reason(error: DBAPIError) -> str:
     """Give what the driver says in one line, and its first cause where that says more.
 
-    A certificate that is refused is only "Can't connect to MySQL server" to some drivers.
+    Some drivers say no more than that they cannot connect where a certificate is refused.
     """
     first: BaseException | None = error.orig
     while first is not None and first.__cause__ is not None:
