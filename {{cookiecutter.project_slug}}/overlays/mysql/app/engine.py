@@ -36,10 +36,11 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     """
     seconds = settings.database_statement_timeout
     # Each server reads its own comment: MariaDB limits every statement and idle
-    # transactions, in seconds; MySQL limits SELECT, in milliseconds.
+    # transactions, in seconds; MySQL limits SELECT, in milliseconds. On both, a write
+    # would wait for the lock of a row for 50 seconds.
     limits = (
         f"/*M! max_statement_time = {seconds}, idle_transaction_timeout = {seconds} */"
-        f"/*!80000 max_execution_time = {seconds * 1000} */"
+        f"/*!80000 max_execution_time = {seconds * 1000} */, innodb_lock_wait_timeout = {seconds}"
     )
     connect_args: dict[str, Any] = {"init_command": f"SET SESSION {limits}"}
     if "connect_timeout" not in settings.database_url.query:

@@ -10,6 +10,7 @@ SLEEP = "SELECT SLEEP({})"
 # What every connection of the service answers; each server reads its own comment.
 LIMITS = {
     "SELECT /*M! @@max_statement_time */ /*!80000 @@max_execution_time / 1000 */": 30,
+    "SELECT @@innodb_lock_wait_timeout": 30,
     "SELECT @@character_set_client": "utf8mb4",
 }
 

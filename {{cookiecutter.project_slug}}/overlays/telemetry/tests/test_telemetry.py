@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.settings import Settings
 
@@ -122,3 +122,15 @@ def test_the_pool_is_measured(settings: Settings, collector: Collector) -> None:
         assert collector.metrics["db.client.connection.idle.max"] == settings.database_pool_size
         assert collector.metrics["db.client.connection.overflow"] == 0
         assert collector.metrics["db.client.connection.pending_requests"] == 0
+
+
+def test_the_trace_of_a_failure_shows_no_value_of_a_row(
+    settings: Settings, collector: Collector
+) -> None:
+    item = {"name": "zoe@example.com", "category": "secret"}
+    with serving(settings, collector) as url:
+        codes = [httpx2.post(f"{url}/items", json=item).status_code for _ in range(2)]
+        assert codes == [201, 409]
+        wait_for(lambda: sum(span.name == "POST /items" for span in collector.spans) == 2)
+    assert any(span.status.code == Status.STATUS_CODE_ERROR for span in collector.spans)
+    assert "zoe@example.com" not in str(collector.spans)
