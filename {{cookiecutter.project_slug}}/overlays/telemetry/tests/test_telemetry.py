@@ -5,8 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -55,7 +54,7 @@ class Intake(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     with Collector() as collector:
         Thread(target=collector.serve_forever, daemon=True).start()
@@ -70,9 +69,9 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@contextmanager
-def serving(settings: Settings, collector: Collector) -> Generator[str]:
-    """Serve in a process of its own, which reports to the collector."""
+@pytest.fixture(scope="module")
+def url(settings: Settings, collector: Collector) -> Iterator[str]:
+    """The address of a service in a process of its own, which reports to the collector."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
@@ -102,12 +101,9 @@ def serving(settings: Settings, collector: Collector) -> Generator[str]:
         service.wait(PATIENCE)
 
 
-def test_the_statement_of_a_request_is_in_its_trace(
-    settings: Settings, collector: Collector
-) -> None:
-    with serving(settings, collector) as url:
-        assert httpx2.get(f"{url}/items").is_success
-        wait_for(lambda: any(span.name == "GET /items" for span in collector.spans))
+def test_the_statement_of_a_request_is_in_its_trace(url: str, collector: Collector) -> None:
+    assert httpx2.get(f"{url}/items").is_success
+    wait_for(lambda: any(span.name == "GET /items" for span in collector.spans))
     (request,) = [span for span in collector.spans if span.name == "GET /items"]
     trace = [span for span in collector.spans if span.trace_id == request.trace_id]
     (statement,) = [span for span in trace if span.name.startswith("SELECT")]
@@ -115,22 +111,19 @@ def test_the_statement_of_a_request_is_in_its_trace(
     assert "FROM items" in values["db.statement"]
 
 
-def test_the_pool_is_measured(settings: Settings, collector: Collector) -> None:
-    with serving(settings, collector) as url:
-        assert httpx2.get(f"{url}/items").is_success
-        wait_for(lambda: collector.metrics.get("db.client.connection.count") == 1)
-        assert collector.metrics["db.client.connection.idle.max"] == settings.database_pool_size
-        assert collector.metrics["db.client.connection.overflow"] == 0
-        assert collector.metrics["db.client.connection.pending_requests"] == 0
-
-
-def test_the_trace_of_a_failure_shows_no_value_of_a_row(
-    settings: Settings, collector: Collector
-) -> None:
+def test_the_trace_of_a_failure_shows_no_value_of_a_row(url: str, collector: Collector) -> None:
     item = {"name": "zoe@example.com", "category": "secret"}
-    with serving(settings, collector) as url:
-        codes = [httpx2.post(f"{url}/items", json=item).status_code for _ in range(2)]
-        assert codes == [201, 409]
-        wait_for(lambda: sum(span.name == "POST /items" for span in collector.spans) == 2)
+    made = httpx2.post(f"{url}/items", json=item).json()
+    assert httpx2.post(f"{url}/items", json=item).status_code == 409
+    wait_for(lambda: sum(span.name == "POST /items" for span in collector.spans) == 2)
     assert any(span.status.code == Status.STATUS_CODE_ERROR for span in collector.spans)
     assert "zoe@example.com" not in str(collector.spans)
+    assert httpx2.delete(f"{url}/items/{made['id']}").is_success
+
+
+def test_the_pool_is_measured(url: str, collector: Collector, settings: Settings) -> None:
+    assert httpx2.get(f"{url}/items").is_success
+    wait_for(lambda: collector.metrics.get("db.client.connection.count") == 1)
+    assert collector.metrics["db.client.connection.idle.max"] == settings.database_pool_size
+    assert collector.metrics["db.client.connection.overflow"] == 0
+    assert collector.metrics["db.client.connection.pending_requests"] == 0
