@@ -177,6 +177,9 @@ def distribution(requirement: str) -> str:
     return re.split(r"[\[><=~! ;]", requirement)[0]
 
 
+PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+
 @pytest.mark.parametrize("with_tests", [False, True], ids=["service", "tests"])
 def test_requirements_are_what_is_imported(
     combination: Combination, project: Path, environment: Path, with_tests: bool
@@ -190,9 +193,7 @@ def test_requirements_are_what_is_imported(
     ] if with_tests else []  # fmt: skip
     report = project / "report.json"
     # The names of modules are read from the packages that are installed in the environment.
-    packages = run(
-        environment / "python", "-c", "import site; print(*site.getsitepackages())", cwd=project
-    ).stdout.strip()
+    packages = run(environment / "python", "-c", PURELIB, cwd=project).stdout.strip()
     done = run(
         "deptry", "--no-ansi", "--json-output", report, *options, ".",
         cwd=project, check=False, PYTHONPATH=packages,
