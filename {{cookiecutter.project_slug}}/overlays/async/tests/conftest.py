@@ -14,7 +14,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
-from httpx2 import ASGITransport, AsyncClient
+from httpx2 import AsyncClient
+from httpx2.websockets import ASGIWebSocketTransport
 from sqlalchemy import Column, Float, ForeignKey, Integer, MetaData, Numeric, Table, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -173,7 +174,8 @@ def serving(app: FastAPI, state: Any) -> AsyncClient:
     """Make a client of the app as its lifespan leaves it."""
 
     async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "state": dict(state)}, receive, send)
+        extensions: dict[str, Any] = {"websocket.http.response": {}}  # as uvicorn has
+        await app({**scope, "state": dict(state), "extensions": extensions}, receive, send)
 
-    transport = ASGITransport(with_state, raise_app_exceptions=False)
+    transport = ASGIWebSocketTransport(with_state, raise_app_exceptions=False)
     return AsyncClient(transport=transport, base_url="http://test")
