@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -273,6 +274,25 @@ def test_the_project_is_clean_under_its_own_tools(
     run(environment / "ruff", "format", "--check", "--no-cache", cwd=project)
     run(environment / "ruff", "check", "--no-cache", cwd=project)
     run(environment / "mypy", "--cache-dir", cache, cwd=project)
+
+
+def test_check_shows_what_every_tool_finds_and_fix_goes_on(
+    projects: dict[Combination, Path], environment: Path, tmp_path: Path
+) -> None:
+    project = shutil.copytree(next(iter(projects.values())), tmp_path / "my-api")
+    path = os.pathsep.join([str(environment), os.environ["PATH"]])
+    poe = [environment / "python", "-m", "poethepoet", "--executor", "simple"]
+    broken = project / "app/broken.py"
+    broken.write_text('"""A module."""\n\nvalue: int = undefined\ntext : str = 1\n')
+    done = run(*poe, "check", cwd=project, check=False, PATH=path)
+    assert done.returncode == 1
+    assert "would be reformatted" in done.stdout
+    assert "F821" in done.stdout
+    assert "Incompatible types in assignment" in done.stdout
+    done = run(*poe, "fix", cwd=project, check=False, PATH=path)
+    assert done.returncode == 1
+    assert "F821" in done.stdout
+    assert "text: str = 1" in broken.read_text()
 
 
 def test_ty_finds_nothing(combination: Combination, project: Path, environment: Path) -> None:

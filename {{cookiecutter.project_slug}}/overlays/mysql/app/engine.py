@@ -202,4 +202,4 @@ def do_commit(connection: PoolProxiedConnection) -> None:
     """
     if connection.info["read_only"]:
         connection.commit()
-    connection.autocommit(True)  # noqa: FBT003  # each driver has its own name for it
+    connection.autocommit(True)
