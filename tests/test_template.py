@@ -281,10 +281,11 @@ def test_check_shows_what_every_tool_finds_and_fix_goes_on(
 ) -> None:
     project = shutil.copytree(next(iter(projects.values())), tmp_path / "my-api")
     path = os.pathsep.join([str(environment), os.environ["PATH"]])
-    poe = [environment / "python", "-m", "poethepoet", "--executor", "simple"]
+    cache = str(environment.parent / "mypy_cache")
+    poe = (environment / "python", "-m", "poethepoet", "--executor", "simple")
     broken = project / "app/broken.py"
     broken.write_text('"""A module."""\n\nvalue: int = undefined\ntext : str = 1\n')
-    done = run(*poe, "check", cwd=project, check=False, PATH=path)
+    done = run(*poe, "check", cwd=project, check=False, PATH=path, MYPY_CACHE_DIR=cache)
     assert done.returncode == 1
     assert "would be reformatted" in done.stdout
     assert "F821" in done.stdout
