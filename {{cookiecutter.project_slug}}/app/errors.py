@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.utils import is_body_allowed_for_status_code
 from sqlalchemy import exc
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
@@ -60,6 +60,8 @@ def status_of(error: SQLAlchemyError) -> int:
         return AWAY
     if isinstance(error, StaleDataError):  # another one has changed or removed the row
         return CONFLICTING
+    if isinstance(error, StatementError) and isinstance(error.orig, OverflowError):
+        return UNFIT  # a moment that is in the year 0 or 10000 in UTC
     if not isinstance(error, DBAPIError):
         return BROKEN
     code = error_code(error.orig)

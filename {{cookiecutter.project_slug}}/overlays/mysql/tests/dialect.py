@@ -57,3 +57,12 @@ DEMOTE = "SET SESSION TRANSACTION READ ONLY"
 
 # How NaN is answered where it is to be stored: no column can hold it.
 NAN = 422
+
+# Values that come back otherwise than given, and 422 for one that is refused.
+OTHERWISE: dict[str, Any] = {"infinity": 422}
+if DEFAULT_URL.get_backend_name() == "mysql":  # MariaDB keeps the text
+    OTHERWISE["the order of JSON"] = {"a": 3, "last": 1, "first": 2}
+    OTHERWISE["a large integer in JSON"] = {"large": float(2**70)}
+
+# The digits that a Numeric may have here.
+DIGITS = 65

@@ -53,3 +53,9 @@ DEMOTE = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 
 # How NaN is answered where it is to be stored: as 200 where a column can hold it.
 NAN = 200
+
+# Values that come back otherwise than given, and 422 for one that is refused.
+OTHERWISE: dict[str, Any] = {}
+
+# The digits that a Numeric may have here.
+DIGITS = 1000

@@ -1,5 +1,6 @@
 """What the tests must know of SQLite."""
 
+from decimal import Decimal
 from typing import Any
 
 from app.settings import DEFAULT_URL
@@ -39,3 +40,14 @@ DEMOTE = "PRAGMA query_only = ON"
 
 # How NaN is answered where it is to be stored: it would become NULL.
 NAN = 422
+
+# Values that come back otherwise than given, and 422 for one that is refused.
+OTHERWISE: dict[str, Any] = {
+    "a decimal of 30 digits": Decimal("12345678901234567168.0000000000"),
+    "a decimal with more places": Decimal("1.00"),
+    "a decimal with more digits": Decimal("12345678901234.00"),
+    "NaN in JSON": {"none": float("nan")},
+}
+
+# The digits that a Numeric may have here.
+DIGITS = 15  # more would be rounded
