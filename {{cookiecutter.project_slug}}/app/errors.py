@@ -60,10 +60,10 @@ def status_of(error: SQLAlchemyError) -> int:
         return AWAY
     if isinstance(error, StaleDataError):  # another one has changed or removed the row
         return CONFLICTING
-    if isinstance(error, StatementError) and isinstance(error.orig, OverflowError):
-        return UNFIT  # a moment that is in the year 0 or 10000 in UTC
     if not isinstance(error, DBAPIError):
-        return BROKEN
+        # Such as a moment that is in the year 0 or 10000 in UTC.
+        unfit = isinstance(error, StatementError) and isinstance(error.orig, OverflowError)
+        return UNFIT if unfit else BROKEN
     code = error_code(error.orig)
     if code in STATUS_OF_CODE:
         return STATUS_OF_CODE[code]

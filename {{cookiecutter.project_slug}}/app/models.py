@@ -34,9 +34,9 @@ def show_what_is_stored(mapper: Mapper[Any], mapped_class: type[Any]) -> None:
     """
     if mapper.eager_defaults == "auto":
         mapper.eager_defaults = True
-    for attribute in mapper.column_attrs:
-        if isinstance(attribute.columns[0].type, UtcDateTime):
-            event.listen(getattr(mapped_class, attribute.key), "set", in_utc, retval=True)
+    for key, column in mapper.columns.items():
+        if isinstance(column.type, UtcDateTime):
+            event.listen(getattr(mapped_class, key), "set", in_utc, retval=True)
 
 
 def utc_now() -> datetime:

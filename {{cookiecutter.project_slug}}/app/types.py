@@ -78,7 +78,7 @@ class Duration(TypeDecorator[timedelta]):
             return value
         return value // MICROSECOND
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> timedelta | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         if value is None or not isinstance(DURATION, BigInteger):
             return value
         return timedelta(microseconds=int(value))  # a sum may be a Decimal

@@ -142,9 +142,7 @@ async def tables(db: Database) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("case", CASES)
-async def test_a_value_comes_back_as_the_table_says(
-    case: str, db: Database, tables: None
-) -> None:
+async def test_a_value_comes_back_as_the_table_says(case: str, db: Database, tables: None) -> None:
     name, given, expected = CASES[case]
     expected = OTHERWISE.get(case, given if expected is ... else expected)
 

@@ -13,6 +13,9 @@ LIMITS = {
     "SELECT @@character_set_client": "utf8mb4",
 }
 
+# What those of migrations answer too: the time zone.
+ZONE = {"SELECT @@time_zone": "+00:00"}
+
 # Statements after which only COMMIT fails, after so many seconds: no constraint is deferred
 # here, but the server closes a connection that idles for longer than it may.
 FAIL_AT_COMMIT = ["SET SESSION /*M! idle_transaction_timeout = 1, */ wait_timeout = 1"]

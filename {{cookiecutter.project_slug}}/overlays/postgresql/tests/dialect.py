@@ -10,6 +10,9 @@ SLEEP = "SELECT pg_sleep({})"
 # What every connection of the service answers.
 LIMITS = {"SHOW statement_timeout": "30s", "SHOW idle_in_transaction_session_timeout": "30s"}
 
+# What those of migrations answer too: the time zone.
+ZONE = {"SHOW timezone": "UTC"}
+
 # Statements after which only COMMIT fails, after so many seconds.
 FAIL_AT_COMMIT = [
     "CREATE TEMP TABLE twice (id int UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP",

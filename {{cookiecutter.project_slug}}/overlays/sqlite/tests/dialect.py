@@ -10,6 +10,9 @@ CURRENT_DATABASE = "SELECT file FROM pragma_database_list WHERE name = 'main'"
 # What every connection of the service answers.
 LIMITS = {"PRAGMA foreign_keys": 1, "PRAGMA journal_mode": "wal", "PRAGMA busy_timeout": 30_000}
 
+# What those of migrations answer too: the time zone.
+ZONE = {"SELECT datetime('now') = CURRENT_TIMESTAMP": 1}  # there is no other
+
 # Statements after which only COMMIT fails, after so many seconds.
 FAIL_AT_COMMIT = [
     "CREATE TABLE one (id INTEGER PRIMARY KEY)",
