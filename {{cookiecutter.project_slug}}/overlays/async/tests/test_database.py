@@ -27,9 +27,7 @@ async def test_every_connection_is_set_up(question: str, answer: object, db: Dat
 
 
 @pytest.mark.parametrize(("question", "answer"), ZONE.items())
-async def test_migrations_connect_in_utc_too(
-    question: str, answer: object, db: Database
-) -> None:
+async def test_migrations_connect_in_utc_too(question: str, answer: object, db: Database) -> None:
     engine = create_async_engine(db.engine.url, poolclass=NullPool)
     async with engine.connect() as connection:
         assert await connection.scalar(text(question)) == answer
