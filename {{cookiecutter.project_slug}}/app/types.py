@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Column, Dialect, Double, TypeDecorator, event
+from sqlalchemy import BigInteger, Column, Dialect, TypeDecorator, event
 from sqlalchemy.exc import ArgumentError
 
 from app.dialect import BYTES, DURATION, TIME, UTC_DATETIME
@@ -84,11 +84,4 @@ class Duration(TypeDecorator[timedelta]):
         return timedelta(microseconds=int(value))  # a sum may be a Decimal
 
 
-# `Float` would have 7 digits on some databases, and `LargeBinary` 65,535 bytes.
-TYPES = {
-    datetime: UtcDateTime,
-    time: NaiveTime,
-    timedelta: Duration,
-    float: Double,
-    bytes: BYTES,
-}
+TYPES = {datetime: UtcDateTime, time: NaiveTime, timedelta: Duration, bytes: BYTES}
