@@ -47,7 +47,8 @@ def utc_now() -> datetime:
 class Timestamped:
     """When a row was stored and last changed, by the clock of the service.
 
-    What is stored without SQLAlchemy gets the time of the server, and sets `updated_at` itself.
+    Rows that are stored without SQLAlchemy get the time of the server. They, and upserts, have to
+    set `updated_at` when they change a row.
     """
 
     created_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=NOW, sort_order=1)
