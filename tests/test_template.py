@@ -342,6 +342,22 @@ def test_the_sync_twins_are_derived_from_async() -> None:
     assert done.returncode == 0, f"{done.stdout}\nRun: uv run poe fix"
 
 
+def test_the_table_of_values_has_every_case() -> None:
+    """Bold, and otherwise than on PostgreSQL, is what the tests of a database have as `OTHERWISE`."""
+    source = (OVERLAYS / "async" / "tests" / "test_values.py").read_text()
+    lines = (ROOT / "docs" / "values.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    table = [row for row in rows if len(row) == 6][2:]
+    cases = re.findall(r'^    "(.+)": \($|^    "(.+)": \("', source, flags=re.MULTILINE)
+    names = [one or other for one, other in cases]
+    assert len(names) == len(table)
+    for name, (value, sqlite, postgresql, mysql, _mariadb, _) in zip(names, table, strict=True):
+        assert value.startswith(name)
+        for cell, database in ((sqlite, "sqlite"), (postgresql, "postgresql"), (mysql, "mysql")):
+            dialect = (OVERLAYS / database / "tests" / "dialect.py").read_text()
+            assert cell.startswith("**") == (f'"{name}"' in dialect), name
+
+
 def test_two_overlays_never_hold_the_same_path(combination: Combination) -> None:
     names = {*combination.overlays}
     laid = [folder for folder in sorted(OVERLAYS.iterdir()) if set(folder.name.split("+")) <= names]

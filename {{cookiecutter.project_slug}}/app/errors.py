@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.utils import is_body_allowed_for_status_code
 from sqlalchemy import exc
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -67,7 +67,9 @@ def status_of(error: SQLAlchemyError) -> int:
     if isinstance(error, StaleDataError):  # another one has changed or removed the row
         return CONFLICTING
     if not isinstance(error, DBAPIError):
-        return BROKEN
+        # Such as a moment that is in the year 0 or 10000 in UTC.
+        unfit = isinstance(error, StatementError) and isinstance(error.orig, OverflowError)
+        return UNFIT if unfit else BROKEN
     code = error_code(error.orig)
     if code in STATUS_OF_CODE:
         return STATUS_OF_CODE[code]

@@ -14,6 +14,9 @@ LIMITS = {
     "SELECT @@character_set_client": "utf8mb4",
 }
 
+# What those of migrations answer too: the time zone.
+ZONE = {"SELECT @@time_zone": "+00:00"}
+
 # Statements after which only COMMIT fails, after so many seconds: no constraint is deferred
 # here, but the server closes a connection that idles for longer than it may.
 FAIL_AT_COMMIT = ["SET SESSION /*M! idle_transaction_timeout = 1, */ wait_timeout = 1"]
@@ -58,3 +61,12 @@ DEMOTE = "SET SESSION TRANSACTION READ ONLY"
 
 # How NaN is answered where it is to be stored: no column can hold it.
 NAN = 422
+
+# Values that come back otherwise than given, and 422 for one that is refused.
+OTHERWISE: dict[str, Any] = {"infinity": 422}
+if DEFAULT_URL.get_backend_name() == "mysql":  # MariaDB keeps the text
+    OTHERWISE["the order of JSON"] = {"a": 3, "last": 1, "first": 2}
+    OTHERWISE["a large integer in JSON"] = {"large": float(2**70)}
+
+# The digits that a Numeric may have here.
+DIGITS = 65

@@ -1,14 +1,23 @@
-"""What PostgreSQL calls things: transactions and their options, errors and their SQLSTATE."""
+"""What PostgreSQL calls things: types, transactions and their options, errors and SQLSTATEs."""
 
 import logging
 import time
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, DateTime, LargeBinary, Time, func, select
+from sqlalchemy.dialects.postgresql import INTERVAL
 
 from app.settings import Settings
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+# The SQL types of `app/types.py`, and what the server fills in for a moment: `now()` would be
+# the start of the transaction.
+UTC_DATETIME = DateTime(timezone=True)
+TIME = Time()
+DURATION = INTERVAL()
+BYTES = LargeBinary()
+NOW = func.statement_timestamp()
 
 # Every statement of a reader stands alone: no turn to the server for BEGIN and COMMIT.
 READER_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}

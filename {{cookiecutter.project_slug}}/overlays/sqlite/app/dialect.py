@@ -1,14 +1,21 @@
-"""What SQLite calls things: transactions and their options, errors and their names."""
+"""What SQLite calls things: types, transactions and their options, errors and their names."""
 
 import logging
 from typing import Any, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import BigInteger, Connection, DateTime, LargeBinary, Time, func
 from sqlalchemy.exc import OperationalError
 
 from app.settings import Settings
 
 Isolation = Literal["SERIALIZABLE"]
+
+# The SQL types of `app/types.py`, and what SQLite fills in for a moment: it knows milliseconds.
+UTC_DATETIME = DateTime()
+TIME = Time()
+DURATION = BigInteger()
+BYTES = LargeBinary()
+NOW = func.strftime("%Y-%m-%d %H:%M:%f000", "now")
 
 # Every statement of a reader stands alone: nothing to begin and to end, and no lock in between.
 READER_OPTIONS: dict[str, Any] = {"sqlite_begin": ""}
