@@ -2,17 +2,20 @@
 
 import re
 from decimal import Decimal, InvalidOperation
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _repr_type
 from alembic.ddl.impl import DefaultImpl
-from alembic.operations.ops import DropIndexOp, DropTableOp, MigrateOperation, ModifyTableOps
+from alembic.operations.ops import CreateTableOp, DropTableOp, MigrateOperation, ModifyTableOps
 from alembic.util import CommandError
 from sqlalchemy import Column, Dialect, TypeDecorator
 from sqlalchemy.types import TypeEngine
+
+Operation = TypeVar("Operation", CreateTableOp, DropTableOp)
 
 
 def sql_type(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
@@ -57,12 +60,39 @@ def include_name(name: str | None, what: str, _parents: Any) -> bool:
     return what != "check_constraint" or (name or "").startswith("ck_")
 
 
-def drop_indexes_with_their_tables(operations: list[MigrateOperation]) -> None:
-    """Leave out what DROP TABLE does: MySQL and MariaDB keep the index of a foreign key from it."""
-    dropped = {(it.schema, it.table_name) for it in operations if isinstance(it, DropTableOp)}
-    for table in operations:
-        if isinstance(table, ModifyTableOps) and (table.schema, table.table_name) in dropped:
-            table.ops = [it for it in table.ops if not isinstance(it, DropIndexOp)]
+def arrange(operations: list[MigrateOperation]) -> None:
+    """Create tables first and drop them last, each in the order of their foreign keys.
+
+    Alembic drops them in any order, and before what other tables have of foreign keys to them. A
+    table takes its indexes along: MySQL and MariaDB would not drop that of a foreign key before.
+    """
+    created = {key(it): it for it in operations if isinstance(it, CreateTableOp)}
+    dropped = {key(it): it for it in operations if isinstance(it, DropTableOp)}
+    changes = [
+        it
+        for it in operations
+        if not isinstance(it, CreateTableOp | DropTableOp)
+        and not (isinstance(it, ModifyTableOps) and key(it) in dropped)
+    ]
+    operations[:] = [*in_order(created), *changes, *reversed(in_order(dropped))]
+
+
+def key(operation: CreateTableOp | DropTableOp | ModifyTableOps) -> str:
+    """Give the name of the table of an operation, with its schema."""
+    return ".".join(filter(None, [operation.schema, operation.table_name]))
+
+
+def in_order(tables: dict[str, Operation]) -> list[Operation]:
+    """Sort operations so that each comes after those whose tables its table refers to."""
+    graph: TopologicalSorter[str] = TopologicalSorter()
+    for name in sorted(tables):
+        keys = tables[name].to_table().foreign_keys
+        referred = {it.target_fullname.rpartition(".")[0] for it in keys} - {name}
+        graph.add(name, *sorted(referred & tables.keys()))
+    try:
+        return [tables[name] for name in graph.static_order()]
+    except CycleError:  # which needs a hand: a foreign key is made after both tables
+        return list(tables.values())
 
 
 class ByValue(DefaultImpl):

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, MetaData, event
 from sqlalchemy.exc import DBAPIError
 
 from app import ddl, dialect
-from app.autogenerate import drop_indexes_with_their_tables, include_name, render_item
+from app.autogenerate import arrange, include_name, render_item
 from app.dialect import AFTER_LOCK_TIMEOUT, CONNECTION_HINT, LOCK_TIMED_OUT
 from app.engine import error_code
 from app.settings import Settings
@@ -66,8 +66,8 @@ def complete(context: MigrationContext, _revision: Any, scripts: list[MigrationS
         if script.upgrade_ops is None or script.downgrade_ops is None:
             continue
         upgrade, downgrade = script.upgrade_ops.ops, script.downgrade_ops.ops
-        drop_indexes_with_their_tables(upgrade)
-        drop_indexes_with_their_tables(downgrade)
+        arrange(upgrade)
+        arrange(downgrade)
         ddl.complete(upgrade, downgrade, context)
 
 

@@ -77,13 +77,13 @@ def dropped_index(operation: MigrateOperation) -> Index | UniqueConstraint | Non
     return None
 
 
-class Implementation(ByValue, MySQLImpl):
+class MySQL(ByValue, MySQLImpl):
     """In the place of Alembic's own."""
 
     __dialect__ = "mysql"
 
 
-class MariaDBImplementation(Implementation):
+class MariaDB(MySQL):
     """The same for MariaDB, which is a dialect of its own."""
 
     __dialect__ = "mariadb"

@@ -57,3 +57,6 @@ DEMOTE = "SET SESSION TRANSACTION READ ONLY"
 
 # How NaN is answered where it is to be stored: no column can hold it.
 NAN = 422
+
+# Whether a table may be in a schema, which lies beside others in one database.
+SCHEMAS = False

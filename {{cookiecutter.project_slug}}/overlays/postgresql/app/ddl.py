@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import ARRAY, JSON, Column, Dialect, MetaData, Table, inspect
 from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
 
 from app import autogenerate
@@ -40,6 +41,16 @@ class Using(NamedTuple):
     column: str
     default: str | None
     brackets: str
+
+
+class Change(NamedTuple):
+    """A change of the members of an Enum type, with the columns that use it before and after."""
+
+    name: Named
+    old: list[str]
+    new: list[str]
+    before: list[Using]
+    after: list[Using]
 
 
 Enums = dict[Named, list[str]]
@@ -79,9 +90,9 @@ def complete(
     last_down += [f"DROP SCHEMA {quote(it)}" for it in new_schemas]
     for it in after:
         if it in before and before[it] != after[it]:
-            columns = columns_of(it, inspector, present)
-            first += change_members(it, before[it], after[it], columns, quote)
-            last_down = [*change_members(it, after[it], before[it], columns, quote), *last_down]
+            now, then = columns_of_database(it, inspector, present), columns_of_models(it, context)
+            first += change_members(Change(it, before[it], after[it], now, then), quote)
+            first_down += change_members(Change(it, after[it], before[it], then, now), quote)
     surround(upgrade, first, last)
     surround(downgrade, first_down, last_down)
 
@@ -139,7 +150,7 @@ def enums_of_database(inspector: Any, schemas: set[str]) -> Enums:
     return found
 
 
-def columns_of(name: Named, inspector: Any, schemas: set[str]) -> list[Using]:
+def columns_of_database(name: Named, inspector: Any, schemas: set[str]) -> list[Using]:
     """Give the columns of the database that use an Enum type."""
     found = []
     for schema in (None, *sorted(schemas)):
@@ -153,6 +164,21 @@ def columns_of(name: Named, inspector: Any, schemas: set[str]) -> list[Using]:
     return found
 
 
+def columns_of_models(name: Named, context: MigrationContext) -> list[Using]:
+    """Give the columns of models that use an Enum type."""
+    dialect, metadata = context.dialect, context.opts["target_metadata"]
+    compiler = dialect.ddl_compiler(dialect, CreateTable(next(iter(metadata.sorted_tables))))
+    found = []
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            kind = enum(column.type, dialect)
+            if kind is not None and (kind.schema, kind.name) == name:
+                default = compiler.get_column_default_string(column)
+                brackets = "[]" if isinstance(sql_type(column.type, dialect), ARRAY) else ""
+                found.append(Using(Named(table.schema, table.name), column.name, default, brackets))
+    return found
+
+
 def create_type(name: Named, members: list[str], quote: Quote) -> str:
     """Write the statement that creates an Enum type."""
     return f"CREATE TYPE {name.written(quote)} AS ENUM ({', '.join(map(literal, members))})"
@@ -163,34 +189,37 @@ def literal(member: str) -> str:
     return "'{}'".format(re.sub(r":(?=\w)", r"\:", member.replace("'", "''")))
 
 
-def change_members(
-    name: Named, old: list[str], new: list[str], columns: list[Using], quote: Quote
-) -> list[str]:
+def change_members(change: Change, quote: Quote) -> list[str]:
     """Write what changes the members of an Enum type.
 
-    New ones are added in their places; to take one away, or for another order, there has to be
-    another type, and every table that uses it is written anew.
+    New ones are added in their places, but cannot be a default in the same transaction. For that,
+    to take one away, or for another order, there has to be another type, and every table that
+    uses it is written anew.
     """
+    name, old, new = change.name, change.old, change.new
     written = name.written(quote)
-    if [it for it in new if it in old] == old:
-        added = [it for it in new if it not in old]
+    added = [it for it in new if it not in old]
+    if [it for it in new if it in old] == old and not any(names(it, added) for it in change.after):
         return [f"ALTER TYPE {written} ADD VALUE {place(it, old, new)}" for it in added]
     former = name._replace(name=f"{name.name}_old")
     statements = [
         f"ALTER TYPE {written} RENAME TO {quote(former.name)}",
         create_type(name, new, quote),
     ]
-    for it in columns:
+    removed = [it for it in old if it not in new]
+    for it in change.before:
         alter = f"ALTER TABLE {it.table.written(quote)} ALTER COLUMN {quote(it.column)}"
         kind = f"{written}{it.brackets}"
-        if it.default:
-            statements.append(f"{alter} DROP DEFAULT")
-        statements.append(
-            f"{alter} TYPE {kind} USING {quote(it.column)}::text{it.brackets}::{kind}"
-        )
-        if it.default:
+        cast = f"{alter} TYPE {kind} USING {quote(it.column)}::text{it.brackets}::{kind}"
+        statements += [f"{alter} DROP DEFAULT", cast] if it.default else [cast]
+        if it.default and not names(it, removed):
             statements.append(f"{alter} SET DEFAULT {it.default}")
     return [*statements, f"DROP TYPE {former.written(quote)}"]
+
+
+def names(column: Using, members: list[str]) -> bool:
+    """Tell whether the default of a column is one of the members."""
+    return any(literal(it) in (column.default or "") for it in members)
 
 
 def place(member: str, old: list[str], new: list[str]) -> str:
@@ -213,7 +242,7 @@ def render_item(what: str, item: Any, context: AutogenContext) -> str | Literal[
     return autogenerate.render_item(what, item, context)
 
 
-class Implementation(ByValue, PostgresqlImpl):
+class PostgreSQL(ByValue, PostgresqlImpl):
     """In the place of Alembic's own, which asks the server whether two defaults are equal."""
 
     __dialect__ = "postgresql"

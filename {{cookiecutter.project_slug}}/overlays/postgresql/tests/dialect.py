@@ -53,3 +53,6 @@ DEMOTE = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 
 # How NaN is answered where it is to be stored: as 200 where a column can hold it.
 NAN = 200
+
+# Whether a table may be in a schema, which lies beside others in one database.
+SCHEMAS = True

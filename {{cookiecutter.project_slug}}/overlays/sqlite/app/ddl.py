@@ -23,7 +23,7 @@ def complete(
     """Leave it at what Alembic writes."""
 
 
-class Implementation(ByValue, SQLiteImpl):
+class SQLite(ByValue, SQLiteImpl):
     """In the place of Alembic's own."""
 
     __dialect__ = "sqlite"

@@ -39,3 +39,6 @@ DEMOTE = "PRAGMA query_only = ON"
 
 # How NaN is answered where it is to be stored: it would become NULL.
 NAN = 422
+
+# Whether a table may be in a schema, which lies beside others in one database.
+SCHEMAS = False
