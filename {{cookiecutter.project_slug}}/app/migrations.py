@@ -1,17 +1,74 @@
-"""What migrations say when they cannot run: one sentence, not a traceback."""
+"""How migrations run, and what they say when they cannot: one sentence, not a traceback."""
 
 import sys
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from alembic import context
+from alembic.operations.ops import MigrationScript
+from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, MetaData, event
 from sqlalchemy.exc import DBAPIError
 
+from app import ddl, dialect
+from app.autogenerate import arrange, include_name, render_item
 from app.dialect import AFTER_LOCK_TIMEOUT, CONNECTION_HINT, LOCK_TIMED_OUT
 from app.engine import error_code
+from app.settings import Settings
+
+
+def migrate_online(connection: Connection, settings: Settings, metadata: MetaData) -> None:
+    """Run the command on a connection; what changes the schema waits until no one else does."""
+    changes = has_destination()
+    with explain_lock_timeouts():
+        if changes:
+            dialect.acquire_migration_lock(connection, settings)
+        event.listen(connection, "begin", dialect.limit_lock_waits)
+        context.configure(connection=connection, dont_mutate=not changes, **options(metadata))
+        migrate()
+        connection.commit()
+
+
+def migrate_offline(settings: Settings, metadata: MetaData) -> None:
+    """Write the statements of the command, on no connection."""
+    context.configure(url=settings.database_url, literal_binds=True, **options(metadata))
+    migrate()
+
+
+def migrate() -> None:
+    """Run the migrations in the order of their revisions."""
+    with warnings.catch_warnings(), context.begin_transaction():
+        # Each server writes the expression of a computed column in its own way.
+        warnings.filterwarnings("ignore", "Computed default on")
+        context.run_migrations()
+
+
+def options(metadata: MetaData) -> dict[str, Any]:
+    """Say how revisions are run, and what autogenerate compares."""
+    return {
+        "target_metadata": metadata,
+        "transaction_per_migration": True,
+        "autogenerate_plugins": ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+        "compare_server_default": True,
+        "include_name": include_name,
+        "process_revision_directives": complete,
+        "render_item": render_item,
+        **ddl.OPTIONS,
+    }
+
+
+def complete(context: MigrationContext, _revision: Any, scripts: list[MigrationScript]) -> None:
+    """Make what autogenerate found a revision that leads up, down and up again."""
+    for script in scripts:
+        if script.upgrade_ops is None or script.downgrade_ops is None:
+            continue
+        upgrade, downgrade = script.upgrade_ops.ops, script.downgrade_ops.ops
+        arrange(upgrade)
+        arrange(downgrade)
+        ddl.complete(upgrade, downgrade, context)
 
 
 def has_destination() -> bool:

@@ -3,47 +3,21 @@
 import asyncio
 import logging
 from contextlib import aclosing
-from typing import Any
 
 from alembic import context
-from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-import app.main  # noqa: F401  # every table that the app knows
-from app.dialect import acquire_migration_lock, limit_lock_waits
-from app.migrations import explain_connection_errors, explain_lock_timeouts, has_destination
-from app.models import Base
+from app import tables
+from app.migrations import explain_connection_errors, migrate_offline, migrate_online
 from app.settings import Settings
 
 logging.getLogger("alembic").setLevel(logging.INFO)
 
-# A caller from Python, such as the tests, may hand over settings of its own.
+# A caller from Python, such as the tests, may hand over settings and tables of its own.
 settings: Settings = context.config.attributes.get("settings") or Settings()
-options: dict[str, Any] = {
-    "target_metadata": Base.metadata,
-    "render_as_batch": True,
-    "transaction_per_migration": True,
-}
-
-
-def migrate() -> None:
-    """Run the migrations in the order of their revisions."""
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-def migrate_online(connection: Connection) -> None:
-    """Run the command on a connection; what changes the schema waits until no one else does."""
-    changes = has_destination()
-    with explain_lock_timeouts():
-        if changes:
-            acquire_migration_lock(connection, settings)
-        event.listen(connection, "begin", limit_lock_waits)
-        context.configure(connection=connection, dont_mutate=not changes, **options)
-        migrate()
-        connection.commit()
+metadata = context.config.attributes.get("metadata", tables.metadata)
 
 
 async def connect_and_migrate() -> None:
@@ -56,12 +30,11 @@ async def connect_and_migrate() -> None:
             await asyncio.sleep(0.1)  # a driver with a thread ends it in this event loop
             raise
     async with aclosing(connection):
-        await connection.run_sync(migrate_online)
+        await connection.run_sync(migrate_online, settings, metadata)
     await engine.dispose()
 
 
 if context.is_offline_mode():
-    context.configure(url=settings.database_url, literal_binds=True, **options)
-    migrate()
+    migrate_offline(settings, metadata)
 else:
     asyncio.run(connect_and_migrate())

@@ -70,3 +70,6 @@ if DEFAULT_URL.get_backend_name() == "mysql":  # MariaDB keeps the text
 
 # The digits that a Numeric may have here.
 DIGITS = 65
+
+# Whether a table may be in a schema, which lies beside others in one database.
+SCHEMAS = False

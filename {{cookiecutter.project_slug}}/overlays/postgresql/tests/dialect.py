@@ -62,3 +62,6 @@ OTHERWISE: dict[str, Any] = {}
 
 # The digits that a Numeric may have here.
 DIGITS = 1000
+
+# Whether a table may be in a schema, which lies beside others in one database.
+SCHEMAS = True

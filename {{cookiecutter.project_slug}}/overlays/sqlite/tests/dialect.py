@@ -54,3 +54,6 @@ OTHERWISE: dict[str, Any] = {
 
 # The digits that a Numeric may have here.
 DIGITS = 15  # more would be rounded
+
+# Whether a table may be in a schema, which lies beside others in one database.
+SCHEMAS = False

@@ -1,0 +1,89 @@
+"""What autogenerate must know of MySQL and MariaDB: a foreign key does not let go of its index."""
+
+from typing import Any
+
+from alembic.ddl.mysql import MySQLImpl
+from alembic.operations.ops import (
+    CreateForeignKeyOp,
+    DropConstraintOp,
+    DropIndexOp,
+    MigrateOperation,
+    ModifyTableOps,
+)
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, ForeignKeyConstraint, Index, UniqueConstraint, inspect
+
+from app.autogenerate import ByValue
+
+OPTIONS: dict[str, Any] = {}
+
+
+def complete(
+    upgrade: list[MigrateOperation],
+    downgrade: list[MigrateOperation],
+    context: MigrationContext,
+) -> None:
+    """Drop foreign keys before their indexes, and make those anew that are to stay."""
+    for table in (*upgrade, *downgrade):
+        if isinstance(table, ModifyTableOps):
+            keep = kept_foreign_keys(table, context)
+            table.ops = in_order(table.ops, keep)
+
+
+def kept_foreign_keys(
+    table: ModifyTableOps, context: MigrationContext
+) -> list[ForeignKeyConstraint]:
+    """Give the foreign keys that the table has both before and after the revision."""
+    model = context.opts["target_metadata"].tables.get(table.table_name)
+    connection = context.connection
+    if model is None or connection is None or not has_table(connection, table.table_name):
+        return []
+    present = {it["name"] for it in inspect(connection).get_foreign_keys(table.table_name)}
+    return [it for it in model.foreign_key_constraints if it.name in present]
+
+
+def has_table(connection: Connection, name: str) -> bool:
+    """Tell whether the database has the table."""
+    return inspect(connection).has_table(name)
+
+
+def in_order(
+    operations: list[MigrateOperation], keep: list[ForeignKeyConstraint]
+) -> list[MigrateOperation]:
+    """Put first what drops foreign keys, those too whose index is dropped; these are made last."""
+    dropped = [set(it.columns.keys()) for it in map(dropped_index, operations) if it is not None]
+    again = [it for it in keep if any(set(it.column_keys) <= columns for columns in dropped)]
+    first = [it for it in operations if drops_foreign_key(it)]
+    return [
+        *first,
+        *(DropConstraintOp.from_constraint(it) for it in again),
+        *(it for it in operations if it not in first),
+        *(CreateForeignKeyOp.from_constraint(it) for it in again),
+    ]
+
+
+def drops_foreign_key(operation: MigrateOperation) -> bool:
+    """Tell whether an operation drops a foreign key."""
+    return isinstance(operation, DropConstraintOp) and operation.constraint_type == "foreignkey"
+
+
+def dropped_index(operation: MigrateOperation) -> Index | UniqueConstraint | None:
+    """Give the index that an operation drops; a unique constraint is one, too."""
+    if isinstance(operation, DropIndexOp):
+        return operation.to_index()
+    if isinstance(operation, DropConstraintOp) and operation.constraint_type == "unique":
+        constraint = operation.to_constraint()
+        return constraint if isinstance(constraint, UniqueConstraint) else None
+    return None
+
+
+class MySQL(ByValue, MySQLImpl):
+    """In the place of Alembic's own."""
+
+    __dialect__ = "mysql"
+
+
+class MariaDB(MySQL):
+    """The same for MariaDB, which is a dialect of its own."""
+
+    __dialect__ = "mariadb"
