@@ -6,6 +6,7 @@ and its rows are deleted afterwards.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -26,6 +27,9 @@ from app.main import create_app
 from app.models import Base
 from app.settings import Settings
 from tests.database import scratch_database
+from tests.transaction import OneTransaction
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 ClientOf = Callable[[FastAPI], AbstractAsyncContextManager[AsyncClient]]
@@ -105,9 +109,9 @@ async def db(
             return
         async with db.engine.connect() as connection:
             transaction = await connection.begin()
-            for factory in (db.sessions, db.readers):
-                factory.configure(bind=connection, join_transaction_mode="create_savepoint")
+            confined = await connection.run_sync(OneTransaction)
             yield db
+            confined.leave()
             await transaction.rollback()
 
 
@@ -170,10 +174,17 @@ def client_of(loop: None) -> ClientOf:
 
 
 def serving(app: FastAPI, state: Any) -> AsyncClient:
-    """Make a client of the app as its lifespan leaves it."""
+    """Make a client of the app as its lifespan leaves it.
+
+    An exception that nothing handles is answered 500, and logged as the server would.
+    """
 
     async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "state": dict(state)}, receive, send)
+        try:
+            await app({**scope, "state": dict(state)}, receive, send)
+        except Exception:
+            logger.exception("%s raised an exception", scope["path"])
+            raise
 
     transport = ASGITransport(with_state, raise_app_exceptions=False)
     return AsyncClient(transport=transport, base_url="http://test")

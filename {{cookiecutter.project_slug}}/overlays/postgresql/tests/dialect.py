@@ -53,3 +53,14 @@ DEMOTE = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 
 # How NaN is answered where it is to be stored: as 200 where a column can hold it.
 NAN = 200
+
+# What an ordinary test does not do, because its transaction could not be rolled back.
+COMMITTING = "BEGIN|START TRANSACTION|COMMIT|END|ABORT|ROLLBACK(?! TO)|PREPARE TRANSACTION"
+# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
+# write is refused where the database cannot do so.
+IN_SAVEPOINTS: dict[str, Any] = {}
+BEGIN_READ_ONLY = ["SET TRANSACTION READ ONLY"]
+REFUSED_WRITE: tuple[Any, ...] = ()
+
+# Statements that such a test refuses.
+SELF_COMMITTING: list[str] = []
