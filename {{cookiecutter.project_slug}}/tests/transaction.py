@@ -63,7 +63,7 @@ class OneTransaction:
         self.engine = engine = connection.engine
         self.connection: Any = connection.connection.dbapi_connection
         self.level = connection.get_isolation_level()
-        self.lost = self.read_only = self.autocommit = False
+        self.given = self.lost = self.read_only = self.autocommit = False
         engine.update_execution_options(**IN_SAVEPOINTS)
         event.listen(engine, "begin", self.note_options)
         event.listen(engine, "before_cursor_execute", self.refuse, named=True)
@@ -83,9 +83,12 @@ class OneTransaction:
         engine.pool = OneConnection(
             self.give_connection, reset_on_return=None, dialect=engine.dialect
         )
+        event.listen(engine.pool, "invalidate", self.note_loss)
 
-    def leave(self) -> None:
+    def leave(self, connection: Connection) -> None:
         """Let the engine out again, so that the transaction can be rolled back."""
+        if self.lost:
+            connection.invalidate()
         self.engine.pool, functions = self.before
         for name, function in functions.items():
             if function is None:
@@ -95,11 +98,15 @@ class OneTransaction:
 
     def give_connection(self) -> DBAPIConnection:
         """Give the connection to the pool, once."""
-        if self.lost:
-            raise OneTransactionError("The connection was lost")
-        self.lost = True
+        if self.given:
+            raise OneTransactionError("The connection was lost and is needed again")
+        self.given = True
         connection: DBAPIConnection = self.connection
         return connection
+
+    def note_loss(self, *_: Any) -> None:
+        """Note that there is nothing to roll back."""
+        self.lost = True
 
     def execute(self, *statements: str) -> None:
         """Execute statements of this module."""

@@ -16,7 +16,17 @@ from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import Column, Float, ForeignKey, Integer, MetaData, Numeric, Table, event
+from sqlalchemy import (
+    URL,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    event,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateTable, DropTable
@@ -26,7 +36,7 @@ from app.database import Database, connected
 from app.main import create_app
 from app.models import Base
 from app.settings import Settings
-from tests.database import scratch_database
+from tests.database import database_of_run, describe_leftovers, scratch_database
 from tests.transaction import OneTransaction
 
 logger = logging.getLogger(__name__)
@@ -66,6 +76,11 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
     event.remove(db.engine.sync_engine, "connect", fail)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in describe_leftovers():
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -80,10 +95,22 @@ async def loop(anyio_backend: str) -> AsyncIterator[None]:
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
     """The settings of the service, but for the database: that is made and migrated here."""
-    with scratch_database(Settings().database_url) as url:
-        settings = Settings(database_url=url)
-        command.upgrade(alembic_config(settings), "head")
-        yield settings
+    with database_of_run(Settings().database_url) as url:
+        yield migrated(url)
+
+
+@pytest.fixture
+def own_settings(settings: Settings) -> Iterator[Settings]:
+    """Settings with a database for one test alone, which changes the schema."""
+    with scratch_database(settings.database_url) as url:
+        yield migrated(url)
+
+
+def migrated(url: URL) -> Settings:
+    """Bring a database to its newest revision, and give settings with it."""
+    settings = Settings(database_url=url)
+    command.upgrade(alembic_config(settings), "head")
+    return settings
 
 
 def alembic_config(settings: Settings) -> Config:
@@ -111,7 +138,7 @@ async def db(
             transaction = await connection.begin()
             confined = await connection.run_sync(OneTransaction)
             yield db
-            confined.leave()
+            await connection.run_sync(confined.leave)
             await transaction.rollback()
 
 

@@ -116,6 +116,14 @@ async def test_a_statement_that_ends_the_transaction_is_refused(
             await session.execute(text(statement))
 
 
+async def test_a_connection_that_is_lost_is_not_replaced(db: Database) -> None:
+    async with db.sessions() as session:
+        connection = await session.connection()
+        await connection.invalidate()
+    with pytest.raises(OneTransactionError, match="was lost"):
+        await db.run(count_items)
+
+
 async def test_an_exception_that_nothing_handles_is_logged_with_its_traceback(
     app: FastAPI, client: AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:

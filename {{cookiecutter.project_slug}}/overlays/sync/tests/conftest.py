@@ -18,6 +18,7 @@ from alembic.config import Config
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import (
+    URL,
     Column,
     Connection,
     Float,
@@ -36,7 +37,7 @@ from app.database import Database, connected
 from app.main import create_app
 from app.models import Base
 from app.settings import Settings
-from tests.database import scratch_database
+from tests.database import database_of_run, describe_leftovers, scratch_database
 from tests.transaction import OneTransaction
 
 logger = logging.getLogger(__name__)
@@ -78,13 +79,30 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
     event.remove(db.engine, "connect", fail)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in describe_leftovers():
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
     """The settings of the service, but for the database: that is made and migrated here."""
-    with scratch_database(Settings().database_url) as url:
-        settings = Settings(database_url=url)
-        command.upgrade(alembic_config(settings), "head")
-        yield settings
+    with database_of_run(Settings().database_url) as url:
+        yield migrated(url)
+
+
+@pytest.fixture
+def own_settings(settings: Settings) -> Iterator[Settings]:
+    """Settings with a database for one test alone, which changes the schema."""
+    with scratch_database(settings.database_url) as url:
+        yield migrated(url)
+
+
+def migrated(url: URL) -> Settings:
+    """Bring a database to its newest revision, and give settings with it."""
+    settings = Settings(database_url=url)
+    command.upgrade(alembic_config(settings), "head")
+    return settings
 
 
 def alembic_config(settings: Settings) -> Config:
@@ -110,7 +128,7 @@ def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]
             transaction = connection.begin()
             confined = OneTransaction(connection)
             yield db
-            confined.leave()
+            confined.leave(connection)
             transaction.rollback()
 
 

@@ -114,6 +114,14 @@ def test_a_statement_that_ends_the_transaction_is_refused(statement: str, db: Da
             session.execute(text(statement))
 
 
+def test_a_connection_that_is_lost_is_not_replaced(db: Database) -> None:
+    with db.sessions() as session:
+        connection = session.connection()
+        connection.invalidate()
+    with pytest.raises(OneTransactionError, match="was lost"):
+        db.run(count_items)
+
+
 def test_an_exception_that_nothing_handles_is_logged_with_its_traceback(
     app: FastAPI, client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:

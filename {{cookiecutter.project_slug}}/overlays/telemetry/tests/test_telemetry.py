@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -71,15 +72,18 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def serving(settings: Settings, collector: Collector) -> Generator[str]:
-    """Serve in a process of its own, which reports to the collector."""
+def serving(settings: Settings, collector: Collector, folder: Path) -> Generator[str]:
+    """Serve in a process of its own, which reports to the collector, from where no `.env` is."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
+    command = [sys.executable, "-m", "fastapi", "run", "--entrypoint", "app.main:app"]
     service = subprocess.Popen(  # noqa: S603  # our own command
-        [sys.executable, "-m", "fastapi", "run", "--host", "127.0.0.1", "--port", port],
+        [*command, "--host", "127.0.0.1", "--port", port],
+        cwd=folder,
         env=os.environ
         | {
+            "PYTHONPATH": str(Path.cwd()),
             "DATABASE_URL": settings.database_url.render_as_string(hide_password=False),
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
             "OTEL_BSP_SCHEDULE_DELAY": "100",
@@ -103,9 +107,9 @@ def serving(settings: Settings, collector: Collector) -> Generator[str]:
 
 
 def test_the_statement_of_a_request_is_in_its_trace(
-    settings: Settings, collector: Collector
+    settings: Settings, collector: Collector, tmp_path: Path
 ) -> None:
-    with serving(settings, collector) as url:
+    with serving(settings, collector, tmp_path) as url:
         assert httpx2.get(f"{url}/items").is_success
         wait_for(lambda: any(span.name == "GET /items" for span in collector.spans))
     (request,) = [span for span in collector.spans if span.name == "GET /items"]
@@ -115,8 +119,8 @@ def test_the_statement_of_a_request_is_in_its_trace(
     assert "FROM items" in values["db.statement"]
 
 
-def test_the_pool_is_measured(settings: Settings, collector: Collector) -> None:
-    with serving(settings, collector) as url:
+def test_the_pool_is_measured(settings: Settings, collector: Collector, tmp_path: Path) -> None:
+    with serving(settings, collector, tmp_path) as url:
         assert httpx2.get(f"{url}/items").is_success
         wait_for(lambda: collector.metrics.get("db.client.connection.count") == 1)
         assert collector.metrics["db.client.connection.idle.max"] == settings.database_pool_size
