@@ -17,7 +17,7 @@ async def test_the_development_database_is_never_touched(db: Database) -> None:
         current = await session.scalar(text(CURRENT_DATABASE))
     development = Settings().database_url.database
     assert current != development
-    assert str(current).removesuffix(".db").endswith("_test")
+    assert "_test" in str(current)
 
 
 @pytest.mark.parametrize(("question", "answer"), [*LIMITS.items(), *ZONE.items()])

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import BigInteger, Connection, func, select
 from sqlalchemy.dialects import mysql
+from sqlalchemy.engine.interfaces import ExecutionContext
 
 from app.settings import Settings
 
@@ -61,6 +62,10 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
     if read_only:
         options["mysql_read_only"] = True
     return options
+
+
+def prepare_stream(_context: ExecutionContext) -> None:
+    """Leave it as it is: a stream of a reader needs no transaction here."""
 
 
 def needs_new_connection(error: BaseException, connection: Connection | None) -> bool:

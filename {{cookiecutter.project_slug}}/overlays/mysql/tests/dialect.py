@@ -73,3 +73,17 @@ DIGITS = 65
 
 # Whether a table may be in a schema, which lies beside others in one database.
 SCHEMAS = False
+
+# What an ordinary test does not do, because its transaction could not be rolled back: DDL commits.
+COMMITTING = (
+    "BEGIN|START TRANSACTION|COMMIT|ROLLBACK(?! TO)|SET autocommit"
+    "|(CREATE|DROP)(?! TEMPORARY)|ALTER|RENAME|TRUNCATE|GRANT|REVOKE|ANALYZE|OPTIMIZE|(UN)?LOCK"
+)
+# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
+# write is refused where the database cannot do so.
+IN_SAVEPOINTS: dict[str, Any] = {}
+BEGIN_READ_ONLY: list[str] = []
+REFUSED_WRITE: tuple[Any, ...] = (1792, "Cannot execute statement in a READ ONLY transaction.")
+
+# Statements that such a test refuses.
+SELF_COMMITTING = ["CREATE TABLE other (id INTEGER)", "TRUNCATE items"]

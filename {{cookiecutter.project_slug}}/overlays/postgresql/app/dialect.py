@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, DateTime, LargeBinary, Time, func, select
 from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.engine.interfaces import ExecutionContext
 
 from app.settings import Settings
 
@@ -59,6 +60,17 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
     if read_only:
         options["postgresql_readonly"] = True
     return options
+
+
+def prepare_stream(context: ExecutionContext) -> None:
+    """Begin a transaction for a stream of a reader: a cursor of the server lives in one.
+
+    It ends with the session, and the pool leaves the next reader in AUTOCOMMIT.
+    """
+    connection: Any = context.root_connection.connection.dbapi_connection
+    dialect: Any = context.dialect
+    if dialect.detect_autocommit_setting(connection):  # otherwise it has a stream already
+        dialect.set_isolation_level(connection, "READ COMMITTED")
 
 
 def needs_new_connection(code: str | None, connection: Connection | None) -> bool:

@@ -65,3 +65,14 @@ DIGITS = 1000
 
 # Whether a table may be in a schema, which lies beside others in one database.
 SCHEMAS = True
+
+# What an ordinary test does not do, because its transaction could not be rolled back.
+COMMITTING = "BEGIN|START TRANSACTION|COMMIT|END|ABORT|ROLLBACK(?! TO)|PREPARE TRANSACTION"
+# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
+# write is refused where the database cannot do so.
+IN_SAVEPOINTS: dict[str, Any] = {}
+BEGIN_READ_ONLY = ["SET TRANSACTION READ ONLY"]
+REFUSED_WRITE: tuple[Any, ...] = ()
+
+# Statements that such a test refuses.
+SELF_COMMITTING: list[str] = []

@@ -4,6 +4,7 @@ import logging
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, Connection, DateTime, LargeBinary, Time, func
+from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.exc import OperationalError
 
 from app.settings import Settings
@@ -49,6 +50,10 @@ logger = logging.getLogger("alembic.env")
 def transaction_options(_isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
     """Options for one transaction; here every transaction is serializable already."""
     return {"sqlite_begin": "DEFERRED", "sqlite_query_only": True} if read_only else {}
+
+
+def prepare_stream(_context: ExecutionContext) -> None:
+    """Leave it as it is: a stream of a reader needs no transaction here."""
 
 
 def needs_new_connection(code: str | None, connection: Connection | None) -> bool:

@@ -57,3 +57,14 @@ DIGITS = 15  # more would be rounded
 
 # Whether a table may be in a schema, which lies beside others in one database.
 SCHEMAS = False
+
+# What an ordinary test does not do, because its transaction could not be rolled back.
+COMMITTING = "COMMIT|END|ROLLBACK(?! TO)|VACUUM"
+# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
+# write is refused where the database cannot do so.
+IN_SAVEPOINTS: dict[str, Any] = {"sqlite_begin": ""}
+BEGIN_READ_ONLY: list[str] = []  # see `begin` in `app/engine.py`
+REFUSED_WRITE: tuple[Any, ...] = ()
+
+# Statements that such a test refuses.
+SELF_COMMITTING: list[str] = []

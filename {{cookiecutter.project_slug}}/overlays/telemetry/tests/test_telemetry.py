@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -70,15 +71,20 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def url(settings: Settings, collector: Collector) -> Iterator[str]:
+def url(
+    settings: Settings, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The address of a service in a process of its own, which reports to the collector."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
+    command = [sys.executable, "-m", "fastapi", "run", "--entrypoint", "app.main:app"]
     service = subprocess.Popen(  # noqa: S603  # our own command
-        [sys.executable, "-m", "fastapi", "run", "--host", "127.0.0.1", "--port", port],
+        [*command, "--host", "127.0.0.1", "--port", port],
+        cwd=tmp_path_factory.mktemp("service"),  # where no `.env` is
         env=os.environ
         | {
+            "PYTHONPATH": str(Path.cwd()),
             "DATABASE_URL": settings.database_url.render_as_string(hide_password=False),
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
             "OTEL_BSP_SCHEDULE_DELAY": "100",
