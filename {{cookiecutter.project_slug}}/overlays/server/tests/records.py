@@ -2,17 +2,33 @@
 
 import re
 import secrets
-import sqlite3
+import sys
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import URL, make_url
 
 from app.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / ".pytest_cache" / "databases"
-MAX_LENGTH = 63  # of a name, in bytes; MySQL and MariaDB allow 64
+MAX_LENGTH = 63  # of a name, in bytes: no server allows less
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def lock(file: IO[str]) -> None:
+        """Lock a file until it is closed or the process ends, or raise `OSError`."""
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def lock(file: IO[str]) -> None:
+        """Lock a file until it is closed or the process ends, or raise `OSError`."""
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def own_name(url: URL) -> str:
@@ -32,13 +48,11 @@ def recorded(url: URL) -> Generator[None]:
         yield
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / f"{url.database}.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as record:
-        record.execute("BEGIN EXCLUSIVE")
-        record.execute("CREATE TABLE made (url TEXT)")
-        record.execute("INSERT INTO made VALUES (?)", [str(url)])  # without its password
-        record.execute("COMMIT")
-        record.execute("BEGIN EXCLUSIVE")
+    path = FOLDER / f"{url.database}.txt"
+    with path.open("w", encoding="utf-8") as record:
+        lock(record)
+        record.write(str(url))  # without its password
+        record.flush()
         yield
     path.unlink()
 
@@ -46,13 +60,13 @@ def recorded(url: URL) -> Generator[None]:
 def leftovers() -> dict[Path, URL]:
     """Give the databases of runs that were killed, by their records."""
     found = {}
-    for path in sorted(FOLDER.glob("*.db")):
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)) as record:
+    for path in sorted(FOLDER.glob("*.txt")):
+        with path.open("r+", encoding="utf-8") as record:
             try:
-                (url,) = record.execute("SELECT url FROM made").fetchone()
-            except sqlite3.OperationalError:  # it is locked: its run goes on
+                lock(record)
+            except OSError:  # its run goes on
                 continue
-        found[path] = make_url(url)
+            found[path] = make_url(record.read())
     return found
 
 
