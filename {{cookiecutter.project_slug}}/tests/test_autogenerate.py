@@ -29,8 +29,8 @@ from tests.conftest import alembic_config
 from tests.dialect import SCHEMAS
 from tests.revisions import config_with_folder
 
-SCHEMA = "sales" if SCHEMAS else None
-PREFIX = "sales." if SCHEMAS else ""
+SCHEMA = "sales_of_a_test" if SCHEMAS else None
+PREFIX = "sales_of_a_test." if SCHEMAS else ""
 
 
 class Secret(TypeDecorator[str]):
@@ -53,7 +53,7 @@ class Moment(TypeDecorator[Any]):
 class Step(TypeDecorator[Any]):
     """One whose SQL type is an Enum."""
 
-    impl = Enum("first", "second", name="step")
+    impl = Enum("first", "second", name="step_of_a_test")
     cache_ok = True
 
 
@@ -63,23 +63,23 @@ def tables_with(*status: str, default: str, check: str, index: bool) -> MetaData
     for table in Base.metadata.tables.values():
         table.to_metadata(metadata)
     Table(
-        "customers",
+        "customers_of_a_test",
         metadata,
         Column("id", Integer, primary_key=True),
         Column("email", Secret, unique=True),
-        Column("status", Enum(*status, name="status")),
+        Column("status", Enum(*status, name="status_of_a_test")),
         schema=SCHEMA,
     )
-    sellers = f"{PREFIX}sellers"
+    sellers = f"{PREFIX}sellers_of_a_test"
     if index:
-        Table("sellers", metadata, Column("id", Integer, primary_key=True), schema=SCHEMA)
+        Table("sellers_of_a_test", metadata, Column("id", Integer, primary_key=True), schema=SCHEMA)
     Table(
-        "orders",
+        "orders_of_a_test",
         metadata,
         Column("id", Integer, primary_key=True),
-        Column("customer_id", ForeignKey(f"{PREFIX}customers.id"), index=index),
+        Column("customer_id", ForeignKey(f"{PREFIX}customers_of_a_test.id"), index=index),
         *([Column("seller_id", ForeignKey(f"{sellers}.id"), unique=True)] if index else ()),
-        Column("status", Enum(*status, name="status"), server_default=default),
+        Column("status", Enum(*status, name="status_of_a_test"), server_default=default),
         Column("step", Step),
         Column("extra", JSON),
         Column("made_at", Moment, server_default=func.now()),

@@ -112,7 +112,8 @@ def schemas_of_revisions() -> set[str]:
     """Give the schemas that autogenerate has created: no model may name them any more."""
     revisions = ScriptDirectory.from_config(alembic.config).walk_revisions()
     texts = [Path(it.path).read_text(encoding="utf-8") for it in revisions]
-    return {it for text in texts for it in re.findall(r"CREATE SCHEMA \\?\"?(\w+)", text)}
+    created = re.compile(r'CREATE SCHEMA (?:\\?"(.+?)\\?"|(\w+))')
+    return {quoted or plain for text in texts for quoted, plain in created.findall(text)}
 
 
 def include_name(name: str | None, what: str, parents: Any) -> bool:

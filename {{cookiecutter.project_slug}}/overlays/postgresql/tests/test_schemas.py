@@ -17,9 +17,9 @@ def with_table(schema: str) -> MetaData:
     metadata = MetaData(naming_convention=Base.metadata.naming_convention)
     for table in Base.metadata.tables.values():
         table.to_metadata(metadata)
-    kind = Enum("it's", "a:b", name="kind", schema=schema)
+    kind = Enum("it's", "a:b", name="kind_of_a_test", schema=schema)
     Table(
-        "items",
+        "items_of_a_test",
         metadata,
         Column("id", Integer, primary_key=True),
         Column("kind", kind),
@@ -31,7 +31,7 @@ def with_table(schema: str) -> MetaData:
 def test_a_schema_and_its_enum_come_and_go_with_their_models(
     settings: Settings, tmp_path: Path
 ) -> None:
-    for metadata in (with_table("Stock"), Base.metadata):
+    for metadata in (with_table("Stock of a test"), Base.metadata):
         config = config_with_folder(settings, tmp_path, metadata)
         command.revision(config, "of a test", autogenerate=True, version_path=str(tmp_path))
         command.upgrade(config, "head")
