@@ -249,13 +249,18 @@ class PostgreSQL(ByValue, PostgresqlImpl):
     __dialect__ = "postgresql"
 
     def compare_server_default(
-        self, present: Column[Any], column: Column[Any], wanted: str | None, default: str | None
+        self,
+        inspector_column: Column[Any],
+        metadata_column: Column[Any],
+        rendered_metadata_default: str | None,
+        rendered_inspector_default: str | None,
     ) -> bool:
         """Do not ask where the server has no answer: no `=` for JSON, no members to come."""
-        kind = sql_type(column.type, self.dialect)
-        if wanted and default and (isinstance(kind, JSON) or enum(kind, self.dialect)):
-            return not same_default(wanted, default)
-        return super().compare_server_default(present, column, wanted, default)
+        wanted, present = rendered_metadata_default, rendered_inspector_default
+        kind = sql_type(metadata_column.type, self.dialect)
+        if wanted and present and (isinstance(kind, JSON) or enum(kind, self.dialect)):
+            return not same_default(wanted, present)
+        return super().compare_server_default(inspector_column, metadata_column, wanted, present)
 
 
 OPTIONS: dict[str, Any] = {
