@@ -106,15 +106,21 @@ def alembic(
     return run(environment / "python", "-c", ALEMBIC, *commands, cwd=project, DATABASE_URL=url)
 
 
-CREATE = """
+DROP_AND_CREATE = """
+import asyncio
 import sys
 from sqlalchemy import make_url
-from tests import database
+from app.create_database import create_database
+from app.settings import Settings
+from tests.database import drop
 url = make_url(sys.argv[1])
-made = database.remake(url, drop_only=sys.argv[2:] == ["drop"])
-if hasattr(made, "close"):
-    import asyncio
-    asyncio.run(made)
+calls = [lambda: drop(url)]
+if sys.argv[2:] != ["drop"]:
+    calls.append(lambda: create_database(Settings(database_url=url)))
+for call in calls:
+    made = call()
+    if hasattr(made, "close"):
+        asyncio.run(made)
 """
 
 
@@ -122,7 +128,7 @@ def create_database(project: Path, environment: Path, url: str, *words: str) -> 
     """Make a database by the project's own means; SQLite makes its file by itself."""
     if not url.startswith("sqlite"):
         run(
-            environment / "python", "-c", CREATE, url, *words,
+            environment / "python", "-c", DROP_AND_CREATE, url, *words,
             cwd=project, DATABASE_URL=url, PYTHONPATH=".",
         )  # fmt: skip
 

@@ -270,7 +270,7 @@ def test_a_server_that_refuses_is_one_sentence(
     environment: Path,
     database_url: DatabaseURL,
 ) -> None:
-    """Nobody listens; the user is unknown; on SQLite the folder is missing."""
+    """Nobody listens; the user is unknown; the password is wrong; on SQLite the folder is missing."""
     url = database_url(tried, "postgres" if tried.database == "postgresql" else "mysql")
     scheme, _, address = url.partition("://")
     server = address.rpartition("@")[2]
@@ -278,6 +278,9 @@ def test_a_server_that_refuses_is_one_sentence(
         f"{scheme}://somebody:hunter2@127.0.0.1:9/my_api",
         f"{scheme}://somebody:hunter2@{server}",
     ]
+    if tried.database != "postgresql":  # whose server trusts everyone
+        user = address.partition(":")[0]
+        refused.append(f"{scheme}://{user}:hunter2@{server}")
     commands = ["alembic upgrade head", "app.create_database"]
     if tried.database == "sqlite":
         refused = [f"{scheme}:////nowhere/at/all.db"]

@@ -1,19 +1,23 @@
 """Every rendered project passes its own tests and migrations on a real server."""
 
+import os
 import re
 import shutil
+import signal
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from combinations import USUAL, Combination
-from conftest import PYTHONS, everyday, skip_unless_installable
-from processes import UV, alembic, create_database, run
+from combinations import DRIVERS, USUAL, Combination
+from conftest import PYTHONS, everyday, on, skip_unless_installable
+from processes import UV, alembic, clean_environment, create_database, drop_database, execute, run
 
 DatabaseURL = Callable[[Combination, str], str]
+OTHER_PYTHONS = [it for it in PYTHONS if it != "{}.{}".format(*sys.version_info)]
 
 
 def test_its_tests_pass(
@@ -110,6 +114,210 @@ def test_the_development_database_is_left_alone(
     assert file.read_bytes() == before
 
 
+# Where each server keeps the names of its databases.
+CATALOGUES = {
+    "postgresql": ("postgres", "SELECT datname FROM pg_database"),
+    "mysql": ("information_schema", "SELECT schema_name FROM schemata"),
+    "mariadb": ("information_schema", "SELECT schema_name FROM schemata"),
+}
+ON_SERVERS = [it for it in DRIVERS if it.database != "sqlite"]
+HANGING = """
+import time
+
+
+def test_hangs(settings: object) -> None:
+    print("made", flush=True)
+    time.sleep(60)
+"""
+
+
+def databases_of_tests(
+    tried: Combination, project: Path, environment: Path, url: str, name: str
+) -> set[str]:
+    """Find the databases whose names begin like those of the tests of one project."""
+    database, query = CATALOGUES[tried.database]
+    listed = execute(project, environment, on(url, database), query)
+    return set(re.findall(rf"\b{name}_test\w*", listed))
+
+
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
+def test_runs_own_only_the_databases_that_they_made(
+    tried: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    """Two at once, one of them by two workers; then one that is killed."""
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    url = database_url(tried, f"my_api_runs_{tried.database}")
+    name = url.partition("?")[0].rpartition("/")[2]
+    foreign = {f"{name}_test", f"{name}_test_0a1b2c3d"}  # like ours, but nothing says that they are
+    for it in foreign:
+        create_database(project, environment, on(url, it))
+
+    def found() -> set[str]:
+        return databases_of_tests(tried, project, environment, url, name) - foreign
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [environment / "python", "-m", "pytest", "-q", "-s", *words],
+            cwd=project,
+            env=clean_environment() | {"DATABASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    tests = ["tests/test_items.py", "tests/test_reading.py", "tests/test_migrations.py"]
+    for process in [start(*tests), start("-n", "2", *tests)]:
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    assert found() == set()
+
+    (project / "tests/test_hanging.py").write_text(HANGING)
+    process = start("tests/test_hanging.py")
+    assert process.stdout is not None
+    assert any("made" in line for line in process.stdout)
+    beside = run(
+        environment / "python", "-m", "pytest", "-q", "tests/test_items.py", cwd=project,
+        DATABASE_URL=url,
+    )  # fmt: skip
+    assert "drop-test-databases" not in beside.stdout
+    os.kill(process.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    process.communicate()
+    (left,) = found()
+    after = run(
+        environment / "python", "-m", "pytest", "-q", "tests/test_items.py", cwd=project,
+        DATABASE_URL=url,
+    )  # fmt: skip
+    assert f"left {left}; to drop that: uv run poe drop-test-databases" in after.stdout
+    poe = (environment / "poe", "drop-test-databases")
+    path = f"{environment}{os.pathsep}{os.environ['PATH']}"
+    elsewhere = re.sub(r"//[^:]*:", "//somebody_else:", url)
+    said_elsewhere = run(*poe, cwd=project, DATABASE_URL=elsewhere, PATH=path).stdout
+    assert "is on another server" in said_elsewhere
+    assert found() == {left}
+    said = run(*poe, cwd=project, DATABASE_URL=url, PATH=path).stdout
+    assert f"{left}" in said
+    assert databases_of_tests(tried, project, environment, url, name) == foreign
+    for it in foreign:
+        drop_database(project, environment, on(url, it))
+
+
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "psycopg2", "asyncmy"), ids=str)
+def test_the_longest_name_of_a_database_is_shortened_for_the_tests(
+    tried: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    url = on(database_url(tried, ""), "my_api_" + "x" * 56)
+    tests = "tests/test_items.py"
+    run(environment / "python", "-m", "pytest", "-q", tests, cwd=project, DATABASE_URL=url)
+
+
+@pytest.mark.parametrize("source", ["environment", ".env"])
+def test_tests_refuse_production(
+    source: str,
+    projects: dict[Combination, Path],
+    environment: Path,
+    tmp_path: Path,
+) -> None:
+    for session in ("async", "sync"):
+        tried = next(it for it in USUAL if (it.session, it.database) == (session, "postgresql"))
+        project = shutil.copytree(projects[tried], tmp_path / session)
+        (project / ".env").write_text("ENVIRONMENT=production\n" if source == ".env" else "")
+        own = {"ENVIRONMENT": "production"} if source == "environment" else {}
+        for words in (
+            ["-m", "pytest", "-q"],
+            ["-m", "pytest", "-n", "2"],
+            ["-m", "tests.database"],
+        ):
+            done = run(environment / "python", *words, cwd=project, check=False, **own)
+            assert done.returncode == 1
+            assert "do not run where ENVIRONMENT is production" in done.stdout
+            assert len(done.stdout.splitlines()) == 1, done.stdout
+
+
+OTHER_SETTINGS = """
+ALLOWED_HOSTS=api.example.com
+CORS_ORIGINS=https://app.example.com
+DATABASE_ECHO=true
+DATABASE_MAX_OVERFLOW=2
+DATABASE_MAX_WAITING=0
+DATABASE_POOL_SIZE=2
+DATABASE_POOL_TIMEOUT=1
+DOCS=false
+LOG_LEVEL=ERROR
+MAX_BODY_SIZE=10
+REQUEST_TIMEOUT=0.01
+"""
+
+
+@pytest.mark.parametrize(
+    "tried", [it for it in USUAL if it.driver in {"pysqlite", "asyncpg"}], ids=str
+)
+def test_tests_take_no_other_setting_from_outside(
+    tried: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    """Not from `.env`, which names the database here, and not from the environment."""
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    url = database_url(tried, "my_api_settings")
+    (project / ".env").write_text(f"DATABASE_URL={url}{OTHER_SETTINGS}")
+    done = run(
+        environment / "python", "-m", "pytest", "-q", "-n", "2", cwd=project, LOG_LEVEL="ERROR",
+        allowed_hosts="api.example.com",
+    )  # fmt: skip
+    assert "passed" in done.stdout
+
+
+BROKEN_REVISION = '''"""Leave nothing to the revision before it on the way down, which fails."""
+
+from alembic import op
+
+revision = "{number}"
+down_revision = "{after}"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    op.drop_table("items")
+'''
+
+
+@pytest.mark.parametrize("tried", everyday(USUAL, "pysqlite", "asyncpg"), ids=str)
+def test_a_migration_that_fails_fails_no_other_test(
+    tried: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    folder = project / "migrations/versions"
+    (first,) = folder.glob("*.py")
+    after = first.name.partition("_create")[0].rpartition("-")[2]
+    (folder / "next.py").write_text(BROKEN_REVISION.format(number="f" * 12, after=after))
+    done = run(
+        environment / "python", "-m", "pytest", "-q",
+        "tests/test_migrations.py", "tests/test_items.py", "tests/test_reading.py",
+        cwd=project, check=False, DATABASE_URL=database_url(tried, "my_api_broken"),
+    )  # fmt: skip
+    failed = re.findall("^FAILED .*::([a-z_]+)", done.stdout, re.MULTILINE)
+    assert failed == ["test_the_migrations_can_be_taken_back"], done.stdout
+    assert "ERROR tests" not in done.stdout, done.stdout
+
+
 def test_it_can_be_installed_on_its_own(
     installed: Combination,
     projects: dict[Combination, Path],
@@ -135,16 +343,15 @@ def test_it_can_be_installed_on_its_own(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("environment", PYTHONS, indirect=True)
+@pytest.mark.parametrize("environment", OTHER_PYTHONS, indirect=True)
 def test_it_runs_on_every_python(
     environment: Path,
     projects: dict[Combination, Path],
     database_url: DatabaseURL,
+    tmp_path: Path,
 ) -> None:
-    """One environment for each; only with --full."""
-    for combination, project in projects.items():
+    """One environment for each Python; that of this process runs all projects anyway."""
+    for combination in DRIVERS:
         url = database_url(combination, "my_api")
-        run(
-            environment / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-            cwd=project, DATABASE_URL=url, PYTHONDONTWRITEBYTECODE="1",
-        )  # fmt: skip
+        project = shutil.copytree(projects[combination], tmp_path / str(combination))
+        run(environment / "python", "-m", "pytest", "-q", cwd=project, DATABASE_URL=url)

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -177,6 +178,9 @@ def distribution(requirement: str) -> str:
     return re.split(r"[\[><=~! ;]", requirement)[0]
 
 
+PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+
 @pytest.mark.parametrize("with_tests", [False, True], ids=["service", "tests"])
 def test_requirements_are_what_is_imported(
     combination: Combination, project: Path, environment: Path, with_tests: bool
@@ -190,9 +194,7 @@ def test_requirements_are_what_is_imported(
     ] if with_tests else []  # fmt: skip
     report = project / "report.json"
     # The names of modules are read from the packages that are installed in the environment.
-    packages = run(
-        environment / "python", "-c", "import site; print(*site.getsitepackages())", cwd=project
-    ).stdout.strip()
+    packages = run(environment / "python", "-c", PURELIB, cwd=project).stdout.strip()
     done = run(
         "deptry", "--no-ansi", "--json-output", report, *options, ".",
         cwd=project, check=False, PYTHONPATH=packages,
@@ -274,6 +276,26 @@ def test_the_project_is_clean_under_its_own_tools(
     run(environment / "mypy", "--cache-dir", cache, cwd=project)
 
 
+def test_check_shows_what_every_tool_finds_and_fix_goes_on(
+    projects: dict[Combination, Path], environment: Path, tmp_path: Path
+) -> None:
+    project = shutil.copytree(next(iter(projects.values())), tmp_path / "my-api")
+    path = os.pathsep.join([str(environment), os.environ["PATH"]])
+    cache = str(environment.parent / "mypy_cache")
+    poe = (environment / "python", "-m", "poethepoet", "--executor", "simple")
+    broken = project / "app/broken.py"
+    broken.write_text('"""A module."""\n\nvalue: int = undefined\ntext : str = 1\n')
+    done = run(*poe, "check", cwd=project, check=False, PATH=path, MYPY_CACHE_DIR=cache)
+    assert done.returncode == 1
+    assert "would be reformatted" in done.stdout
+    assert "F821" in done.stdout
+    assert "Incompatible types in assignment" in done.stdout
+    done = run(*poe, "fix", cwd=project, check=False, PATH=path)
+    assert done.returncode == 1
+    assert "F821" in done.stdout
+    assert "text: str = 1" in broken.read_text()
+
+
 def test_ty_finds_nothing(combination: Combination, project: Path, environment: Path) -> None:
     """Warnings count too. A rendered project has mypy; its editor may have this one."""
     ty = Path(sys.executable).with_name("ty")
@@ -318,6 +340,22 @@ def test_the_sync_twins_are_derived_from_async() -> None:
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\nRun: uv run poe fix"
+
+
+def test_the_table_of_values_has_every_case() -> None:
+    """Bold, and otherwise than on PostgreSQL, is what the tests of a database have as `OTHERWISE`."""
+    source = (OVERLAYS / "async" / "tests" / "test_values.py").read_text()
+    lines = (ROOT / "docs" / "values.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    table = [row for row in rows if len(row) == 6][2:]
+    cases = re.findall(r'^    "(.+)": \($|^    "(.+)": \("', source, flags=re.MULTILINE)
+    names = [one or other for one, other in cases]
+    assert len(names) == len(table)
+    for name, (value, sqlite, postgresql, mysql, _mariadb, _) in zip(names, table, strict=True):
+        assert value.startswith(name)
+        for cell, database in ((sqlite, "sqlite"), (postgresql, "postgresql"), (mysql, "mysql")):
+            dialect = (OVERLAYS / database / "tests" / "dialect.py").read_text()
+            assert cell.startswith("**") == (f'"{name}"' in dialect), name
 
 
 def test_two_overlays_never_hold_the_same_path(combination: Combination) -> None:

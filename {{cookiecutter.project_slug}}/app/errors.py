@@ -7,14 +7,16 @@ import logging
 from http.client import responses
 from typing import Any
 
-from fastapi import FastAPI, Request, status
+from fastapi import FastAPI, Request, WebSocket, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.utils import is_body_allowed_for_status_code
 from sqlalchemy import exc
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocketState
 
 from app.dialect import CONFLICT, INVALID, TIMED_OUT, TRANSIENT, UNAVAILABLE
 from app.engine import error_code
@@ -33,6 +35,10 @@ DETAIL = {
     AWAY: "The database cannot serve the request now: try again.",
     BROKEN: "Something went wrong here; it has been logged.",
 }
+
+# Of a websocket that was accepted before.
+CLOSE_CODES = {BROKEN: status.WS_1011_INTERNAL_ERROR, AWAY: status.WS_1013_TRY_AGAIN_LATER}
+REFUSED = status.WS_1008_POLICY_VIOLATION
 
 STATUS_OF_CODE: dict[int | str | None, int] = {
     **dict.fromkeys(TRANSIENT | UNAVAILABLE | TIMED_OUT, AWAY),
@@ -61,7 +67,9 @@ def status_of(error: SQLAlchemyError) -> int:
     if isinstance(error, StaleDataError):  # another one has changed or removed the row
         return CONFLICTING
     if not isinstance(error, DBAPIError):
-        return BROKEN
+        # Such as a moment that is in the year 0 or 10000 in UTC.
+        unfit = isinstance(error, StatementError) and isinstance(error.orig, OverflowError)
+        return UNFIT if unfit else BROKEN
     code = error_code(error.orig)
     if code in STATUS_OF_CODE:
         return STATUS_OF_CODE[code]
@@ -71,37 +79,52 @@ def status_of(error: SQLAlchemyError) -> int:
     return STATUS_OF_CLASS.get(type(error), BROKEN)
 
 
-async def on_database_error(request: Request, error: SQLAlchemyError) -> JSONResponse:
+def name_of(connection: HTTPConnection) -> str:
+    """Name a request in a line of the log, such as GET /items."""
+    return f"{connection.scope.get('method', 'WEBSOCKET')} {connection.url.path}"
+
+
+async def answer(connection: HTTPConnection, response: Response) -> Response | None:
+    """Give a response; a websocket refuses its handshake with it, or is closed with a code."""
+    if not isinstance(connection, WebSocket):
+        return response
+    if connection.application_state == WebSocketState.CONNECTING:
+        await connection.send_denial_response(response)
+    elif connection.application_state == WebSocketState.CONNECTED:
+        await connection.close(CLOSE_CODES.get(response.status_code, REFUSED))
+    return None
+
+
+async def on_database_error(connection: HTTPConnection, error: SQLAlchemyError) -> Response | None:
     """Answer an error of the database."""
     code = status_of(error)
     bug = code == BROKEN
     logger.log(
         logging.ERROR if bug else logging.WARNING,
-        "%s %s is answered %d: %s",
-        request.method,
-        request.url.path,
+        "%s is answered %d: %s",
+        name_of(connection),
         code,
         describe(error),
         exc_info=error if bug else None,
     )
-    return problem(code, DETAIL[code], {"Retry-After": "1"} if code == AWAY else None)
+    headers = {"Retry-After": "1"} if code == AWAY else None
+    return await answer(connection, problem(code, DETAIL[code], headers))
 
 
-async def on_http_exception(request: Request, error: HTTPException) -> Response:
+async def on_http_exception(connection: HTTPConnection, error: HTTPException) -> Response | None:
     """Answer what an endpoint raised on purpose, or why FastAPI could not parse a body."""
     headers = dict(error.headers) if error.headers else None
     if not is_body_allowed_for_status_code(error.status_code):
-        return Response(status_code=error.status_code, headers=headers)
+        return await answer(connection, Response(status_code=error.status_code, headers=headers))
     cause = error.__cause__
     if error.status_code == status.HTTP_400_BAD_REQUEST and cause is not None:
         # Only the text of an OSError, such as a disk that is full, cannot be a part of the body.
         logger.warning(
-            "%s %s is answered 400: %s",
-            request.method,
-            request.url.path,
+            "%s is answered 400: %s",
+            name_of(connection),
             repr(cause) if isinstance(cause, OSError) else type(cause).__name__,
         )
-    return problem(error.status_code, error.detail, headers)
+    return await answer(connection, problem(error.status_code, error.detail, headers))
 
 
 async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -7,6 +7,8 @@ from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from app.dialect import prepare_stream
+
 
 class ReadOnlyError(InvalidRequestError):
     """A write was tried in a session that only reads."""
@@ -31,3 +33,5 @@ def refuse_writes(engine: Engine) -> None:
             raise ReadOnlyError(
                 "This session only runs select(): take SessionDep or db.unit() to write."
             )
+        if context.execution_options.get("stream_results"):  # `yield_per` asks for them too
+            prepare_stream(context)

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.url import NUMBERS, PARAMETERS
+from app.url import CHOICES, NUMBERS, PARAMETERS
 
 DEFAULT_URL = make_url(
     "{{ cookiecutter.__database_url }}",
@@ -57,6 +57,8 @@ def refuse_what_cannot_connect(url: URL) -> None:
             raise ValueError(f"has the parameter {name!r} more than once")
         if name in NUMBERS and not str(value).isdecimal():
             raise ValueError(f"has {name}={value}, which is not a whole number")
+        if name in CHOICES and value not in CHOICES[name]:
+            raise ValueError(f"has {name}={value}, which is none of {', '.join(CHOICES[name])}")
     #% if cookiecutter.database != "sqlite"
     try:
         (url.host or "").encode("idna")
@@ -108,7 +110,7 @@ class Settings(BaseSettings):
     #% if cookiecutter.database != "sqlite"
     #% if cookiecutter.database == "mysql"
     database_statement_timeout: int = Field(
-        default=30, ge=1, description="Seconds that a SELECT may run; MySQL limits nothing else"
+        default=30, ge=1, description="Seconds that a SELECT may run, or a write wait for a row"
     )
     #% else
     database_statement_timeout: int = Field(

@@ -1,0 +1,30 @@
+"""Tests, which take the address of the database from outside, and no other setting.
+
+`.env` may hold what suits its developer; a test says by itself what it needs.
+"""
+
+import os
+import sys
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.settings import Settings
+
+
+class Outside(BaseSettings):
+    """What the environment or `.env` says, whether a service could start with it or not."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+
+    environment: str = "development"
+    database_url: str | None = None
+
+
+outside = Outside()
+if outside.environment == "production":
+    sys.exit("The tests do not run where ENVIRONMENT is production: they make and drop databases.")
+for name in [name for name in os.environ if name.lower() in Settings.model_fields]:
+    del os.environ[name]
+if outside.database_url is not None:
+    os.environ["DATABASE_URL"] = outside.database_url
+Settings.model_config["env_file"] = None

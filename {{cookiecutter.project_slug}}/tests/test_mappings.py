@@ -1,12 +1,28 @@
-"""No relationship loads rows by accident."""
+"""No relationship loads rows by accident, and no column changes what it is given."""
 
 from collections.abc import Iterable
 
-from sqlalchemy import ForeignKey
+import pytest
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Double,
+    Float,
+    ForeignKey,
+    Interval,
+    MetaData,
+    Numeric,
+    Table,
+    Time,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column, relationship
+from sqlalchemy.types import TypeEngine
 
 import app.main  # noqa: F401  # every mapping that the app knows
 from app.models import Base
+from app.types import Duration, NaiveTime, UtcDateTime
+from tests.dialect import DIGITS
 
 
 def loading_by_accident(mappers: Iterable[Mapper[object]]) -> list[str]:
@@ -15,8 +31,30 @@ def loading_by_accident(mappers: Iterable[Mapper[object]]) -> list[str]:
     return [str(path) for mapper in mappers for path in mapper.relationships if path.lazy in lazy]
 
 
+def changing_values(tables: Iterable[Table]) -> list[str]:
+    """Name the columns whose values would depend on the database, see `app/types.py`."""
+    return [str(it) for table in tables for it in table.columns if changes_values(it.type)]
+
+
+def changes_values(kind: TypeEngine[object]) -> bool:
+    """Tell whether a type loses a time zone, microseconds or digits on some database."""
+    if isinstance(kind, UtcDateTime | NaiveTime | Duration):
+        return False
+    if isinstance(kind, TypeDecorator):
+        kind = kind.impl_instance
+    if isinstance(kind, Numeric):
+        return kind.scale is None or kind.precision is None or kind.precision > DIGITS
+    if isinstance(kind, Float):
+        return not isinstance(kind, Double)
+    return isinstance(kind, DateTime | Time | Interval)
+
+
 def test_no_relationship_loads_by_accident() -> None:
     assert loading_by_accident(Base.registry.mappers) == []
+
+
+def test_no_column_changes_what_it_is_given() -> None:
+    assert changing_values(Base.metadata.sorted_tables) == []
 
 
 def test_one_that_would_is_found() -> None:
@@ -34,3 +72,33 @@ def test_one_that_would_is_found() -> None:
         guarded: Mapped[Parent] = relationship(lazy="raise_on_sql", viewonly=True)
 
     assert loading_by_accident(Other.registry.mappers) == ["Child.parent"]
+
+
+class Wrapped(TypeDecorator[object]):
+    """A type of the project's own."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        (DateTime(timezone=True), True),
+        (Wrapped(), True),
+        (UtcDateTime(), False),
+        (Time(), True),
+        (NaiveTime(), False),
+        (Interval(), True),
+        (Duration(), False),
+        (Float(), True),
+        (Double(), False),
+        (Numeric(), True),
+        (Numeric(DIGITS + 1, 2), True),
+        (Numeric(DIGITS, 2), False),
+    ],
+    ids=repr,
+)
+def test_a_column_that_would_is_found(kind: TypeEngine[object], *, named: bool) -> None:
+    table = Table("others", MetaData(), Column("value", kind))
+    assert changing_values([table]) == ["others.value"] * named

@@ -18,15 +18,15 @@ def test_the_migrations_make_what_the_models_say(settings: Settings) -> None:
     command.check(alembic_config(settings))
 
 
-def test_the_migrations_can_be_taken_back(settings: Settings) -> None:
-    config: Config = alembic_config(settings)
+def test_the_migrations_can_be_taken_back(own_settings: Settings) -> None:
+    config: Config = alembic_config(own_settings)
     command.downgrade(config, "base")
     command.upgrade(config, "head")
     command.check(config)
 
 
 def test_only_commands_with_a_destination_take_the_migration_lock(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    own_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acquire = dialect.acquire_migration_lock
     taken: list[Connection] = []
@@ -36,7 +36,7 @@ def test_only_commands_with_a_destination_take_the_migration_lock(
         acquire(connection, settings)
 
     monkeypatch.setattr(dialect, "acquire_migration_lock", count)
-    config = alembic_config(settings)
+    config = alembic_config(own_settings)
     command.current(config)
     command.check(config)
     command.history(config, indicate_current=True)

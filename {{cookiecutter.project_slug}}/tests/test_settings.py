@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from sqlalchemy import Dialect
 
 from app.settings import DEFAULT_URL, Settings
-from app.url import NUMBERS
+from app.url import CHOICES, NUMBERS
 
 
 def test_a_url_keeps_every_character_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +46,18 @@ def test_a_number_of_a_url_is_a_number(name: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
     with pytest.raises(ValidationError, match=f"{name}=five, which is not a whole number"):
         Settings()
+
+
+def test_a_word_of_a_url_is_one_that_the_driver_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, words in CHOICES.items():
+        for word in (*words, "sometimes"):
+            url = DEFAULT_URL.update_query_dict({name: word})
+            monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+            if word in words:
+                assert Settings().database_url == url
+                continue
+            with pytest.raises(ValidationError, match=f"{name}=sometimes, which is none of"):
+                Settings()
 
 
 def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

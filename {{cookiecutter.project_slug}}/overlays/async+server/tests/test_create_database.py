@@ -3,17 +3,16 @@
 import pytest
 
 from app.create_database import create_database, exists, main
-from app.database import Database
 from app.settings import Settings
-from tests.database import remake
+from tests.database import drop
+from tests.records import own_name
 
 
 async def test_a_database_is_created_once(
-    db: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = db.engine.url.set(database=f"{db.engine.url.database}_created")
+    url = settings.database_url.set(database=own_name(settings.database_url))
     missing = Settings(database_url=url)
-    await remake(url, drop_only=True)
     assert not await exists(missing)
     try:
         assert await create_database(missing)
@@ -22,4 +21,4 @@ async def test_a_database_is_created_once(
         await main()
         assert "exists already" in capsys.readouterr().out
     finally:
-        await remake(url, drop_only=True)
+        await drop(url)

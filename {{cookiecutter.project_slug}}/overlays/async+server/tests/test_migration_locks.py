@@ -8,25 +8,24 @@ from alembic.util import CommandError
 from sqlalchemy import text
 
 from app import dialect
-from app.database import Database
+from app.database import connected
 from app.settings import Settings
 from tests.conftest import run_alembic
 from tests.revisions import config_with_revision
 
 
-@pytest.mark.commits
 async def test_ddl_gives_up_a_table_that_a_transaction_uses(
-    db: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert dialect.LOCK_SECONDS <= 10
     monkeypatch.setattr(dialect, "LOCK_SECONDS", 1)
     config = config_with_revision(
-        settings,
+        own_settings,
         tmp_path,
         "ALTER TABLE items ADD COLUMN extra INTEGER",
         "ALTER TABLE items DROP COLUMN extra",
     )
-    async with db.engine.connect() as connection:
+    async with connected(own_settings) as db, db.engine.connect() as connection:
         await connection.execute(text("SELECT 1 FROM items"))
         with pytest.raises(CommandError, match="lock that another transaction holds"):
             await run_alembic(command.upgrade, config, "head")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Self, TypeVar, TypeVarTuple
 
 import anyio
-from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi import Depends, FastAPI, HTTPException, status
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
+from starlette.requests import HTTPConnection
 
 from app.deadline import pass_deadline
 from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
@@ -166,7 +167,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
 
 
 @asynccontextmanager
-async def admitted(request: Request) -> AsyncGenerator[Database]:
+async def admitted(request: HTTPConnection) -> AsyncGenerator[Database]:
     """Let in as many requests as have a connection each.
 
     A bounded number waits, first come first served; the others get 503 at once.
@@ -186,7 +187,7 @@ async def admitted(request: Request) -> AsyncGenerator[Database]:
         yield db
 
 
-def asks_to_write(request: Request) -> bool:
+def asks_to_write(request: HTTPConnection) -> bool:
     """Tell whether anything that this request depends on takes `SessionDep`."""
     db: Database = request.state.db
     endpoint = request.scope["endpoint"]
@@ -204,7 +205,7 @@ def depends_on(call: Callable[..., Any], dependant: Dependant) -> bool:
     return dependant.call is call or any(depends_on(call, it) for it in dependant.dependencies)
 
 
-async def get_session(request: Request) -> AsyncGenerator[AsyncSession]:
+async def get_session(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
     if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
         yield request.state.transaction
@@ -215,7 +216,7 @@ async def get_session(request: Request) -> AsyncGenerator[AsyncSession]:
         pass_deadline(request)
 
 
-async def get_reader(request: Request) -> AsyncGenerator[AsyncSession]:
+async def get_reader(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:
     """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes.
 
     In a request that takes `SessionDep` too, it is that session: two would be two connections.

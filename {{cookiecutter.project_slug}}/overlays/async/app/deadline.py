@@ -4,7 +4,8 @@ import logging
 import math
 
 import anyio
-from fastapi import Request, status
+from fastapi import status
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem
@@ -53,7 +54,7 @@ class Deadline:
             await response(scope, receive, send)
 
 
-def pass_deadline(request: Request) -> None:
+def pass_deadline(request: HTTPConnection) -> None:
     """Lift the deadline: what is committed next must not be answered 503."""
     deadline: anyio.CancelScope | None = getattr(request.state, "deadline", None)
     if deadline is not None:

@@ -6,6 +6,7 @@ and its rows are deleted afterwards.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -14,8 +15,19 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
-from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import Column, Float, ForeignKey, Integer, MetaData, Numeric, Table, event
+from httpx2 import AsyncClient
+from httpx2.websockets import ASGIWebSocketTransport
+from sqlalchemy import (
+    URL,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    event,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateTable, DropTable
@@ -25,7 +37,10 @@ from app.database import Database, connected
 from app.main import create_app
 from app.models import Base
 from app.settings import Settings
-from tests.database import scratch_database
+from tests.database import database_of_run, describe_leftovers, scratch_database
+from tests.transaction import OneTransaction
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 ClientOf = Callable[[FastAPI], AbstractAsyncContextManager[AsyncClient]]
@@ -62,6 +77,11 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
     event.remove(db.engine.sync_engine, "connect", fail)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in describe_leftovers():
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -76,10 +96,22 @@ async def loop(anyio_backend: str) -> AsyncIterator[None]:
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
     """The settings of the service, but for the database: that is made and migrated here."""
-    with scratch_database(Settings().database_url) as url:
-        settings = Settings(database_url=url)
-        command.upgrade(alembic_config(settings), "head")
-        yield settings
+    with database_of_run(Settings().database_url) as url:
+        yield migrated(url)
+
+
+@pytest.fixture
+def own_settings(settings: Settings) -> Iterator[Settings]:
+    """Settings with a database for one test alone, which changes the schema."""
+    with scratch_database(settings.database_url) as url:
+        yield migrated(url)
+
+
+def migrated(url: URL) -> Settings:
+    """Bring a database to its newest revision, and give settings with it."""
+    settings = Settings(database_url=url)
+    command.upgrade(alembic_config(settings), "head")
+    return settings
 
 
 def alembic_config(settings: Settings) -> Config:
@@ -105,9 +137,9 @@ async def db(
             return
         async with db.engine.connect() as connection:
             transaction = await connection.begin()
-            for factory in (db.sessions, db.readers):
-                factory.configure(bind=connection, join_transaction_mode="create_savepoint")
+            confined = await connection.run_sync(OneTransaction)
             yield db
+            await connection.run_sync(confined.leave)
             await transaction.rollback()
 
 
@@ -170,10 +202,18 @@ def client_of(loop: None) -> ClientOf:
 
 
 def serving(app: FastAPI, state: Any) -> AsyncClient:
-    """Make a client of the app as its lifespan leaves it."""
+    """Make a client of the app as its lifespan leaves it.
+
+    An exception that nothing handles is answered 500, and logged as the server would.
+    """
 
     async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "state": dict(state)}, receive, send)
+        extensions: dict[str, Any] = {"websocket.http.response": {}}  # as uvicorn has
+        try:
+            await app({**scope, "state": dict(state), "extensions": extensions}, receive, send)
+        except Exception:
+            logger.exception("%s raised an exception", scope["path"])
+            raise
 
-    transport = ASGITransport(with_state, raise_app_exceptions=False)
+    transport = ASGIWebSocketTransport(with_state, raise_app_exceptions=False)
     return AsyncClient(transport=transport, base_url="http://test")

@@ -74,6 +74,8 @@ async def test_units_come_first_come_first_served(db: Database, settings: Settin
         assert entered == []
         db.places.release()
     assert entered == list(range(20))
+    for _ in range(settings.unit_connections - 1):
+        db.places.release()
 
 
 async def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:

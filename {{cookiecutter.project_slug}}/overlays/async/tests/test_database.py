@@ -2,12 +2,14 @@
 
 import pytest
 from sqlalchemy import func, insert, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.database import Database, connected
 from app.items.models import Item
 from app.settings import Settings
 from tests.conftest import forget
-from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID
+from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID, ZONE
 
 
 async def test_the_development_database_is_never_touched(db: Database) -> None:
@@ -15,13 +17,21 @@ async def test_the_development_database_is_never_touched(db: Database) -> None:
         current = await session.scalar(text(CURRENT_DATABASE))
     development = Settings().database_url.database
     assert current != development
-    assert str(current).removesuffix(".db").endswith("_test")
+    assert "_test" in str(current)
 
 
-@pytest.mark.parametrize(("question", "answer"), LIMITS.items())
+@pytest.mark.parametrize(("question", "answer"), [*LIMITS.items(), *ZONE.items()])
 async def test_every_connection_is_set_up(question: str, answer: object, db: Database) -> None:
     async with db.sessions() as session:
         assert await session.scalar(text(question)) == answer
+
+
+@pytest.mark.parametrize(("question", "answer"), ZONE.items())
+async def test_migrations_connect_in_utc_too(question: str, answer: object, db: Database) -> None:
+    engine = create_async_engine(db.engine.url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        assert await connection.scalar(text(question)) == answer
+    await engine.dispose()
 
 
 @pytest.mark.commits

@@ -1,26 +1,80 @@
 """What every request passes through costs as little as it can."""
 
-import ast
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Annotated, Any
 
-SOURCES = [path.read_text(encoding="utf-8") for path in Path("app").rglob("*.py")]
-NODES = [node for source in SOURCES for node in ast.walk(ast.parse(source))]
+from fastapi import Depends, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.database import ReaderDep, SessionDep
 
 
-def depended_on() -> set[str]:
-    """Name what stands in `Depends(…)`."""
-    calls = [node for node in NODES if isinstance(node, ast.Call)]
-    return {ast.unparse(it.args[0]) for it in calls if ast.unparse(it.func) == "Depends"}
+def dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    for it in dependant.dependencies:
+        assert it.call is not None
+        yield it.call
+        yield from dependencies(it)
 
 
-def test_no_dependency_runs_in_a_thread() -> None:
-    """A `def` or a class as a dependency would cost a turn in a thread for every request."""
-    functions = {node.name for node in NODES if isinstance(node, ast.AsyncFunctionDef)}
-    assert depended_on()
-    assert depended_on() - functions == set()
+def runs_in_a_thread(call: Callable[..., Any]) -> bool:
+    """Tell what FastAPI calls in a thread: a `def` and a class."""
+    if inspect.isclass(call):
+        return True
+    bodies = (call, type(call).__call__)  # an object may have an `async def __call__`
+    return not any(map(inspect.iscoroutinefunction, bodies)) and not any(
+        map(inspect.isasyncgenfunction, bodies)
+    )
+
+
+def in_threads(app: FastAPI) -> set[str]:
+    """Name the dependencies of all routes that run in a thread."""
+    found = [it.dependant for it in iter_route_contexts(app.routes) if hasattr(it, "dependant")]
+    calls = [call for dependant in found for call in dependencies(dependant)]
+    return {call.__qualname__ for call in calls if runs_in_a_thread(call)}
+
+
+def test_no_dependency_runs_in_a_thread(app: FastAPI) -> None:
+    """It would cost every request a thread."""
+    assert in_threads(app) == set()
+
+
+def test_what_runs_in_a_thread_is_told_from_what_does_not() -> None:
+    app = FastAPI()
+
+    def require(role: str) -> Callable[..., Any]:
+        async def required(reader: ReaderDep) -> str:
+            return role
+
+        return required
+
+    class Parameters:
+        pass
+
+    def parameters() -> None: ...
+
+    @app.get("/awaited")
+    async def awaited(
+        session: SessionDep,
+        role: Annotated[str, Depends(require("admin"))],
+        token: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())],
+    ) -> None: ...
+
+    assert in_threads(app) == set()
+
+    @app.get("/threads")
+    async def threads(
+        first: Annotated[None, Depends(parameters)], second: Annotated[Parameters, Depends()]
+    ) -> None: ...
+
+    assert {name.rpartition(".")[2] for name in in_threads(app)} == {"parameters", "Parameters"}
 
 
 def test_middleware_is_pure_asgi() -> None:
-    for source in SOURCES:
+    for path in Path("app").rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
         assert "BaseHTTPMiddleware" not in source
         assert ".middleware(" not in source

@@ -75,8 +75,10 @@ def connect(
 ) -> DBAPIConnection:
     """Connect by the names that libpq has for things; whatever prevents it is one kind of error.
 
-    asyncpg lets through what the socket said, and what Python made of the address.
+    asyncpg lets through what the socket said, and what Python made of the address. The session
+    is in UTC, unless the URL says otherwise.
     """
+    kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
     if dsn := {name: kwargs.pop(name) for name in DSN_PARAMETERS & kwargs.keys()}:
         kwargs["dsn"] = f"postgresql://?{urlencode(dsn)}"
     if "connect_timeout" in kwargs:

@@ -9,6 +9,19 @@ DSN_PARAMETERS = frozenset(
 
 NUMBERS = frozenset({"connect_timeout", "statement_cache_size", "prepared_statement_cache_size"})
 
+CHOICES = {
+    "sslmode": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+    "sslnegotiation": ["postgres", "direct"],
+    "target_session_attrs": [
+        "any",
+        "primary",
+        "standby",
+        "read-write",
+        "read-only",
+        "prefer-standby",
+    ],
+}
+
 PARAMETERS = (
     DSN_PARAMETERS
     | NUMBERS

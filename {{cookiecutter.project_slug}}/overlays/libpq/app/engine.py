@@ -5,14 +5,15 @@ from decimal import Decimal
 from typing import Any
 
 from psycopg2 import extensions
-from sqlalchemy import Engine, ExceptionContext, event
+from sqlalchemy import Dialect, Engine, ExceptionContext, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 #% else
 from typing import Any
 
-from sqlalchemy import Engine, ExceptionContext, event
+from sqlalchemy import Dialect, Engine, ExceptionContext, event
+from sqlalchemy.pool import ConnectionPoolEntry
 
 #% endif
 from app.dialect import OUTDATED, needs_new_connection
@@ -70,6 +71,14 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "checkin", leave_isolation_to_the_server)
     #% endif
     event.listen(engine, "handle_error", renew_connections)
+
+
+@event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
+def use_utc(
+    _dialect: Dialect, _record: ConnectionPoolEntry, _args: Any, kwargs: dict[str, Any]
+) -> None:
+    """Let the session be in UTC, unless the URL says otherwise."""
+    kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
 
 
 #% if cookiecutter.driver == "psycopg2"

@@ -5,6 +5,23 @@ NUMBERS = frozenset(
     | {"keepalives_idle", "keepalives_interval", "keepalives_count"}
 )
 
+CHOICES = {
+    "channel_binding": ["disable", "prefer", "require"],
+    "gssencmode": ["disable", "prefer", "require"],
+    "load_balance_hosts": ["disable", "random"],
+    "sslcertmode": ["disable", "allow", "require"],
+    "sslmode": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+    "sslnegotiation": ["postgres", "direct"],
+    "target_session_attrs": [
+        "any",
+        "primary",
+        "standby",
+        "read-write",
+        "read-only",
+        "prefer-standby",
+    ],
+}
+
 # What of libpq's list is about connecting.
 PARAMETERS = NUMBERS | {
     "application_name",

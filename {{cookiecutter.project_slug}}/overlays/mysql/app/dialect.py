@@ -1,14 +1,23 @@
-"""What MySQL and MariaDB call things: transactions and their options, errors and their numbers."""
+"""What MySQL and MariaDB call things: types, transactions and their options, errors by number."""
 
 import logging
 import time
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, func, select
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine.interfaces import ExecutionContext
 
 from app.settings import Settings
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+# The SQL types of `app/types.py`, and what the server fills in for a moment.
+UTC_DATETIME = mysql.DATETIME(fsp=6)
+TIME = mysql.TIME(fsp=6)
+DURATION = BigInteger()
+BYTES = mysql.LONGBLOB()
+NOW = func.utc_timestamp(6)
 
 # Every statement of a reader stands alone: no turn to the server to begin and to end.
 READER_OPTIONS: dict[str, Any] = {"mysql_autocommit": True}
@@ -53,6 +62,10 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
     if read_only:
         options["mysql_read_only"] = True
     return options
+
+
+def prepare_stream(_context: ExecutionContext) -> None:
+    """Leave it as it is: a stream of a reader needs no transaction here."""
 
 
 def needs_new_connection(error: BaseException, connection: Connection | None) -> bool:

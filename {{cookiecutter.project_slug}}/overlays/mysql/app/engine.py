@@ -4,14 +4,11 @@ import math
 #% if cookiecutter.driver == "aiomysql"
 import ssl
 #% endif
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
-#% if cookiecutter.driver == "mysqldb"
-from sqlalchemy import Connection, Engine, ExceptionContext, event
-#% else
 from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, event
-#% endif
 from sqlalchemy.engine.interfaces import DBAPIConnection
 #% if cookiecutter.driver == "aiomysql"
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
@@ -32,16 +29,18 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     have committed. Where a value that was read decides what is written, lock its row
     (`with_for_update`) or ask for SERIALIZABLE (`db.run`).
 
-    What the URL says wins over the settings; for its `init_command` see `prepare`.
+    What the URL says wins over the settings; for its `init_command` see `connect`.
     """
     seconds = settings.database_statement_timeout
     # Each server reads its own comment: MariaDB limits every statement and idle
-    # transactions, in seconds; MySQL limits SELECT, in milliseconds.
+    # transactions, in seconds; MySQL limits SELECT, in milliseconds. On both, a write
+    # would wait for the lock of a row for 50 seconds.
     limits = (
-        f"/*M! max_statement_time = {seconds}, idle_transaction_timeout = {seconds} */"
-        f"/*!80000 max_execution_time = {seconds * 1000} */"
+        f", innodb_lock_wait_timeout = {seconds}"
+        f"/*M! , max_statement_time = {seconds}, idle_transaction_timeout = {seconds} */"
+        f"/*!80000 , max_execution_time = {seconds * 1000} */"
     )
-    connect_args: dict[str, Any] = {"init_command": f"SET SESSION {limits}"}
+    connect_args: dict[str, Any] = {"limits": limits}
     if "connect_timeout" not in settings.database_url.query:
         connect_args["connect_timeout"] = settings.database_pool_timeout
     return {
@@ -89,13 +88,6 @@ def prepare(engine: Engine) -> None:
     dialect: Any = engine.dialect  # for these two there are no events to listen to
     dialect.do_begin = do_begin
     dialect.do_commit = do_commit
-    if command := engine.url.query.get("init_command"):
-
-        @event.listens_for(engine, "connect")  # after the limits, so that the URL wins
-        def init(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-            cursor = connection.cursor()
-            cursor.execute(command)
-            cursor.close()
 
 
 def renew_connections(context: ExceptionContext) -> None:
@@ -122,6 +114,23 @@ def all_finite(values: Any) -> bool:
     return not isinstance(values, float) or math.isfinite(values)
 
 
+def connect_in_utc(
+    dialect: Dialect, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> DBAPIConnection:
+    """Connect with the limits of the service; the `init_command` of the URL follows, and wins."""
+    command = kwargs.get("init_command")
+    kwargs["init_command"] = f"SET SESSION time_zone = '+00:00' {kwargs.pop('limits', '')}"
+    connection = dialect.connect(*args, **kwargs)
+    if command:
+        try:
+            with closing(connection.cursor()) as cursor:
+                cursor.execute(command)
+        except Exception:
+            connection.close()
+            raise
+    return connection
+
+
 #% if cookiecutter.driver == "aiomysql"
 @event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
 def connect(
@@ -136,7 +145,7 @@ def connect(
             kwargs["ssl"] = ssl.create_default_context(cafile=files.get("ca"))
             if "cert" in files:
                 kwargs["ssl"].load_cert_chain(files["cert"], files.get("key"))
-        connection = dialect.connect(*args, **kwargs)
+        connection = connect_in_utc(dialect, args, kwargs)
     except dialect.loaded_dbapi.Error:
         raise
     except Exception as error:
@@ -157,14 +166,14 @@ def name_a_closed_connection(context: ExceptionContext) -> OperationalError | No
     return OperationalError(context.statement, None, error, connection_invalidated=True)
 
 
-#% elif cookiecutter.driver != "mysqldb"
+#% else
 @event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
 def connect(
     dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> DBAPIConnection:
     """Connect; whatever prevents it is one kind of error, that of a missing file too."""
     try:
-        return dialect.connect(*args, **kwargs)
+        return connect_in_utc(dialect, args, kwargs)
     except dialect.loaded_dbapi.Error:
         raise
     except Exception as error:
@@ -201,4 +210,4 @@ def do_commit(connection: PoolProxiedConnection) -> None:
     """
     if connection.info["read_only"]:
         connection.commit()
-    connection.autocommit(True)  # noqa: FBT003  # each driver has its own name for it
+    connection.autocommit(True)

@@ -8,6 +8,12 @@ NUMBERS = frozenset({"connect_timeout", "read_timeout", "client_flag"})
 NUMBERS = frozenset({"connect_timeout", "read_timeout", "write_timeout", "client_flag"})
 #% endif
 
+#% if cookiecutter.driver == "mysqldb"
+CHOICES = {"ssl_mode": ["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"]}
+#% else
+CHOICES: dict[str, list[str]] = {}
+#% endif
+
 PARAMETERS = NUMBERS | {
     #% if cookiecutter.driver == "mysqldb"
     "auth_plugin",

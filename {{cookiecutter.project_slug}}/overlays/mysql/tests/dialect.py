@@ -10,8 +10,12 @@ SLEEP = "SELECT SLEEP({})"
 # What every connection of the service answers; each server reads its own comment.
 LIMITS = {
     "SELECT /*M! @@max_statement_time */ /*!80000 @@max_execution_time / 1000 */": 30,
+    "SELECT @@innodb_lock_wait_timeout": 30,
     "SELECT @@character_set_client": "utf8mb4",
 }
+
+# What those of migrations answer too: the time zone.
+ZONE = {"SELECT @@time_zone": "+00:00"}
 
 # Statements after which only COMMIT fails, after so many seconds: no constraint is deferred
 # here, but the server closes a connection that idles for longer than it may.
@@ -58,5 +62,28 @@ DEMOTE = "SET SESSION TRANSACTION READ ONLY"
 # How NaN is answered where it is to be stored: no column can hold it.
 NAN = 422
 
+# Values that come back otherwise than given, and 422 for one that is refused.
+OTHERWISE: dict[str, Any] = {"infinity": 422}
+if DEFAULT_URL.get_backend_name() == "mysql":  # MariaDB keeps the text
+    OTHERWISE["the order of JSON"] = {"a": 3, "last": 1, "first": 2}
+    OTHERWISE["a large integer in JSON"] = {"large": float(2**70)}
+
+# The digits that a Numeric may have here.
+DIGITS = 65
+
 # Whether a table may be in a schema, which lies beside others in one database.
 SCHEMAS = False
+
+# What an ordinary test does not do, because its transaction could not be rolled back: DDL commits.
+COMMITTING = (
+    "BEGIN|START TRANSACTION|COMMIT|ROLLBACK(?! TO)|SET autocommit"
+    "|(CREATE|DROP)(?! TEMPORARY)|ALTER|RENAME|TRUNCATE|GRANT|REVOKE|ANALYZE|OPTIMIZE|(UN)?LOCK"
+)
+# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
+# write is refused where the database cannot do so.
+IN_SAVEPOINTS: dict[str, Any] = {}
+BEGIN_READ_ONLY: list[str] = []
+REFUSED_WRITE: tuple[Any, ...] = (1792, "Cannot execute statement in a READ ONLY transaction.")
+
+# Statements that such a test refuses.
+SELF_COMMITTING = ["CREATE TABLE other (id INTEGER)", "TRUNCATE items"]

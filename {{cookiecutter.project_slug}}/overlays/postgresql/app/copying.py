@@ -83,7 +83,10 @@ def values_of(
     if kind.bind_expression(bindparam(None, type_=kind)) is not None:
         raise NeedsInsertError
     process = kind.bind_processor(connection.dialect)
-    return values if process is None else [process(value) for value in values]
+    try:
+        return values if process is None else [process(value) for value in values]
+    except Exception as error:  # as in an INSERT
+        raise exc.StatementError(str(error), f"COPY {mapper.local_table}", None, error) from error
 
 
 def default_of(mapper: Mapper[Any], column: Column[Any]) -> Callable[[], Any] | None:

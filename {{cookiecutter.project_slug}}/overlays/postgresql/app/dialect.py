@@ -1,14 +1,24 @@
-"""What PostgreSQL calls things: transactions and their options, errors and their SQLSTATE."""
+"""What PostgreSQL calls things: types, transactions and their options, errors and SQLSTATEs."""
 
 import logging
 import time
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, DateTime, LargeBinary, Time, func, select
+from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.engine.interfaces import ExecutionContext
 
 from app.settings import Settings
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+# The SQL types of `app/types.py`, and what the server fills in for a moment: `now()` would be
+# the start of the transaction.
+UTC_DATETIME = DateTime(timezone=True)
+TIME = Time()
+DURATION = INTERVAL()
+BYTES = LargeBinary()
+NOW = func.statement_timestamp()
 
 # Every statement of a reader stands alone: no turn to the server for BEGIN and COMMIT.
 READER_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
@@ -50,6 +60,17 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
     if read_only:
         options["postgresql_readonly"] = True
     return options
+
+
+def prepare_stream(context: ExecutionContext) -> None:
+    """Begin a transaction for a stream of a reader: a cursor of the server lives in one.
+
+    It ends with the session, and the pool leaves the next reader in AUTOCOMMIT.
+    """
+    connection: Any = context.root_connection.connection.dbapi_connection
+    dialect: Any = context.dialect
+    if dialect.detect_autocommit_setting(connection):  # otherwise it has a stream already
+        dialect.set_isolation_level(connection, "READ COMMITTED")
 
 
 def needs_new_connection(code: str | None, connection: Connection | None) -> bool:

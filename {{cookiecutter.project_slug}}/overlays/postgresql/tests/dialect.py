@@ -10,6 +10,9 @@ SLEEP = "SELECT pg_sleep({})"
 # What every connection of the service answers.
 LIMITS = {"SHOW statement_timeout": "30s", "SHOW idle_in_transaction_session_timeout": "30s"}
 
+# What those of migrations answer too: the time zone.
+ZONE = {"SHOW timezone": "UTC"}
+
 # Statements after which only COMMIT fails, after so many seconds.
 FAIL_AT_COMMIT = [
     "CREATE TEMP TABLE twice (id int UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP",
@@ -54,5 +57,22 @@ DEMOTE = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 # How NaN is answered where it is to be stored: as 200 where a column can hold it.
 NAN = 200
 
+# Values that come back otherwise than given, and 422 for one that is refused.
+OTHERWISE: dict[str, Any] = {}
+
+# The digits that a Numeric may have here.
+DIGITS = 1000
+
 # Whether a table may be in a schema, which lies beside others in one database.
 SCHEMAS = True
+
+# What an ordinary test does not do, because its transaction could not be rolled back.
+COMMITTING = "BEGIN|START TRANSACTION|COMMIT|END|ABORT|ROLLBACK(?! TO)|PREPARE TRANSACTION"
+# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
+# write is refused where the database cannot do so.
+IN_SAVEPOINTS: dict[str, Any] = {}
+BEGIN_READ_ONLY = ["SET TRANSACTION READ ONLY"]
+REFUSED_WRITE: tuple[Any, ...] = ()
+
+# Statements that such a test refuses.
+SELF_COMMITTING: list[str] = []

@@ -9,20 +9,21 @@ from alembic.util import CommandError
 from app.settings import Settings
 from tests.conftest import alembic_config
 from tests.dialect import SLEEP
+from tests.records import own_name
 from tests.revisions import config_with_revision
 
 
 def test_a_migration_may_run_longer_than_a_statement_of_the_service(
-    settings: Settings, tmp_path: Path
+    own_settings: Settings, tmp_path: Path
 ) -> None:
-    short = settings.model_copy(update={"database_statement_timeout": 1})
+    short = own_settings.model_copy(update={"database_statement_timeout": 1})
     config = config_with_revision(short, tmp_path, SLEEP.format(1.5))
     command.upgrade(config, "head")
     command.downgrade(config, "-1")
 
 
 def test_a_missing_database_is_one_sentence_that_names_the_command(settings: Settings) -> None:
-    url = settings.database_url.set(database=f"{settings.database_url.database}_missing")
+    url = settings.database_url.set(database=own_name(settings.database_url))
     missing = settings.model_copy(update={"database_url": url})
     with pytest.raises(CommandError, match="uv run poe create-db"):
         command.upgrade(alembic_config(missing), "head")

@@ -1,14 +1,22 @@
-"""What SQLite calls things: transactions and their options, errors and their names."""
+"""What SQLite calls things: types, transactions and their options, errors and their names."""
 
 import logging
 from typing import Any, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import BigInteger, Connection, DateTime, LargeBinary, Time, func
+from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.exc import OperationalError
 
 from app.settings import Settings
 
 Isolation = Literal["SERIALIZABLE"]
+
+# The SQL types of `app/types.py`, and what SQLite fills in for a moment: it knows milliseconds.
+UTC_DATETIME = DateTime()
+TIME = Time()
+DURATION = BigInteger()
+BYTES = LargeBinary()
+NOW = func.strftime("%Y-%m-%d %H:%M:%f000", "now")
 
 # Every statement of a reader stands alone: nothing to begin and to end, and no lock in between.
 READER_OPTIONS: dict[str, Any] = {"sqlite_begin": ""}
@@ -42,6 +50,10 @@ logger = logging.getLogger("alembic.env")
 def transaction_options(_isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
     """Options for one transaction; here every transaction is serializable already."""
     return {"sqlite_begin": "DEFERRED", "sqlite_query_only": True} if read_only else {}
+
+
+def prepare_stream(_context: ExecutionContext) -> None:
+    """Leave it as it is: a stream of a reader needs no transaction here."""
 
 
 def needs_new_connection(code: str | None, connection: Connection | None) -> bool:

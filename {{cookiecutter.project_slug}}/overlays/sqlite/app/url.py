@@ -2,4 +2,6 @@
 
 NUMBERS = frozenset({"timeout", "cached_statements"})
 
+CHOICES: dict[str, list[str]] = {}
+
 PARAMETERS = NUMBERS

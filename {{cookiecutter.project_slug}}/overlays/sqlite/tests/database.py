@@ -1,4 +1,4 @@
-"""The database of the tests: a file in a temporary folder."""
+"""The databases of the tests: files in temporary folders."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,3 +14,11 @@ def scratch_database(url: URL) -> Generator[URL]:
     name = f"{Path(url.database or '').stem}_test.db"
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         yield url.set(database=str(Path(folder, name)))
+
+
+database_of_run = scratch_database
+
+
+def describe_leftovers() -> list[str]:
+    """Say nothing: what a killed run leaves is in the temporary folder of the system."""
+    return []

@@ -1,5 +1,6 @@
 """What the tests must know of SQLite."""
 
+from decimal import Decimal
 from typing import Any
 
 from app.settings import DEFAULT_URL
@@ -8,6 +9,9 @@ CURRENT_DATABASE = "SELECT file FROM pragma_database_list WHERE name = 'main'"
 
 # What every connection of the service answers.
 LIMITS = {"PRAGMA foreign_keys": 1, "PRAGMA journal_mode": "wal", "PRAGMA busy_timeout": 30_000}
+
+# What those of migrations answer too: the time zone.
+ZONE = {"SELECT datetime('now') = CURRENT_TIMESTAMP": 1}  # there is no other
 
 # Statements after which only COMMIT fails, after so many seconds.
 FAIL_AT_COMMIT = [
@@ -40,5 +44,27 @@ DEMOTE = "PRAGMA query_only = ON"
 # How NaN is answered where it is to be stored: it would become NULL.
 NAN = 422
 
+# Values that come back otherwise than given, and 422 for one that is refused.
+OTHERWISE: dict[str, Any] = {
+    "a decimal of 30 digits": Decimal("12345678901234567168.0000000000"),
+    "a decimal with more places": Decimal("1.00"),
+    "a decimal with more digits": Decimal("12345678901234.00"),
+    "NaN in JSON": {"none": float("nan")},
+}
+
+# The digits that a Numeric may have here.
+DIGITS = 15  # more would be rounded
+
 # Whether a table may be in a schema, which lies beside others in one database.
 SCHEMAS = False
+
+# What an ordinary test does not do, because its transaction could not be rolled back.
+COMMITTING = "COMMIT|END|ROLLBACK(?! TO)|VACUUM"
+# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
+# write is refused where the database cannot do so.
+IN_SAVEPOINTS: dict[str, Any] = {"sqlite_begin": ""}
+BEGIN_READ_ONLY: list[str] = []  # see `begin` in `app/engine.py`
+REFUSED_WRITE: tuple[Any, ...] = ()
+
+# Statements that such a test refuses.
+SELF_COMMITTING: list[str] = []

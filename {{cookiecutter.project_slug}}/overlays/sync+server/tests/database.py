@@ -1,5 +1,9 @@
-"""The database of the tests: made anew for each run, on the server of `DATABASE_URL`."""
+"""The databases of the tests, on the server of `DATABASE_URL`; `uv run poe drop-test-databases`.
 
+Each has a name of its own, so that any number of runs may go on side by side.
+"""
+
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -9,27 +13,52 @@ from sqlalchemy.exc import DBAPIError
 
 from app.create_database import create_database, maintenance_connection
 from app.settings import Settings
+from tests.records import describe_leftovers, leftovers, own_name, recorded
 from tests.server import HINT, running_server
+
+__all__ = ["database_of_run", "describe_leftovers", "drop", "scratch_database"]
+
+
+@contextmanager
+def database_of_run(url: URL) -> Generator[URL]:
+    """Make a database on the server of `url`, or on one that is started for this run."""
+    with running_server(url) as server, scratch_database(server) as scratch:
+        yield scratch
 
 
 @contextmanager
 def scratch_database(url: URL) -> Generator[URL]:
-    """Make the database `<name>_test`, give its URL, and drop it in the end."""
-    with running_server(url) as server:
-        scratch = server.set(database=f"{url.database}_test")
-        try:
-            remake(scratch)
-        except DBAPIError as error:
-            pytest.exit(f"The tests need a database at {server}, but: {error.orig}. {HINT}", 1)
+    """Make a database on the server of `url`, give its URL, and drop it in the end."""
+    scratch = url.set(database=own_name(url))
+    try:
+        made = create_database(Settings(database_url=scratch))
+    except DBAPIError as error:
+        pytest.exit(f"The tests need a database at {url}, but: {error.orig}. {HINT}", 1)
+    if not made:
+        pytest.exit(f"{scratch.database} is there already, and not of this run: run again.", 1)
+    with recorded(scratch):
         yield scratch
-        remake(scratch, drop_only=True)
+        drop(scratch)
 
 
-def remake(scratch: URL, *, drop_only: bool = False) -> None:
-    """Drop the database and create it, speaking to another one of the same server."""
-    settings = Settings(database_url=scratch)
-    with maintenance_connection(settings) as connection:
-        name = connection.dialect.identifier_preparer.quote(scratch.database or "")
+def drop(url: URL) -> None:
+    """Drop a database, speaking to another one of the same server."""
+    with maintenance_connection(Settings(database_url=url)) as connection:
+        name = connection.dialect.identifier_preparer.quote(url.database or "")
         connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-    if not drop_only:
-        create_database(settings)
+
+
+def drop_leftovers() -> None:
+    """Drop what killed runs have left on the server of `DATABASE_URL`."""
+    server = Settings().database_url
+    for record, url in leftovers().items():
+        if url.set(password=server.password, database=server.database) != server:
+            sys.stdout.write(f"{url} is on another server: set DATABASE_URL to that\n")
+            continue
+        drop(server.set(database=url.database))
+        record.unlink()
+        sys.stdout.write(f"{url} was dropped\n")
+
+
+if __name__ == "__main__":
+    drop_leftovers()

@@ -3,17 +3,16 @@
 import pytest
 
 from app.create_database import create_database, exists, main
-from app.database import Database
 from app.settings import Settings
-from tests.database import remake
+from tests.database import drop
+from tests.records import own_name
 
 
 def test_a_database_is_created_once(
-    db: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = db.engine.url.set(database=f"{db.engine.url.database}_created")
+    url = settings.database_url.set(database=own_name(settings.database_url))
     missing = Settings(database_url=url)
-    remake(url, drop_only=True)
     assert not exists(missing)
     try:
         assert create_database(missing)
@@ -22,4 +21,4 @@ def test_a_database_is_created_once(
         main()
         assert "exists already" in capsys.readouterr().out
     finally:
-        remake(url, drop_only=True)
+        drop(url)

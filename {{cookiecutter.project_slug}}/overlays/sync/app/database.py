@@ -13,12 +13,13 @@ from typing import Annotated, Any, Self, TypeVar, TypeVarTuple
 
 import anyio
 import anyio.to_thread
-from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi import Depends, FastAPI, HTTPException, status
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
+from starlette.requests import HTTPConnection
 
 from app.deadline import pass_deadline
 from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
@@ -188,7 +189,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
 
 
 @asynccontextmanager
-async def admitted(request: Request) -> AsyncGenerator[Database]:
+async def admitted(request: HTTPConnection) -> AsyncGenerator[Database]:
     """Let in as many requests as have a connection each.
 
     A bounded number waits, first come first served; the others get 503 at once.
@@ -224,7 +225,7 @@ async def ended_in_thread(context: AbstractContextManager[Session]) -> AsyncGene
         await anyio.to_thread.run_sync(context.__exit__, *sys.exc_info(), limiter=one_more)
 
 
-def asks_to_write(request: Request) -> bool:
+def asks_to_write(request: HTTPConnection) -> bool:
     """Tell whether anything that this request depends on takes `SessionDep`."""
     db: Database = request.state.db
     endpoint = request.scope["endpoint"]
@@ -244,7 +245,7 @@ def depends_on(call: Callable[..., Any], dependant: Dependant) -> bool:
 
 # Both are `async`: a request that waits for a slot must not hold a thread, or those with a
 # connection find none to go on.
-async def get_session(request: Request) -> AsyncGenerator[Session]:
+async def get_session(request: HTTPConnection) -> AsyncGenerator[Session]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
     if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
         yield request.state.transaction
@@ -255,7 +256,7 @@ async def get_session(request: Request) -> AsyncGenerator[Session]:
         pass_deadline(request)
 
 
-async def get_reader(request: Request) -> AsyncGenerator[Session]:
+async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:
     """Reads, as cheaply as the database lets it (see `app/dialect.py`); refuses writes.
 
     In a request that takes `SessionDep` too, it is that session: two would be two connections.

@@ -4,7 +4,8 @@ import logging
 import math
 import time
 
-from fastapi import HTTPException, Request, status
+from fastapi import HTTPException, status
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
@@ -29,10 +30,10 @@ class Deadline:
         await self.app(scope, receive, send)
 
 
-def pass_deadline(request: Request) -> None:
+def pass_deadline(request: HTTPConnection) -> None:
     """Raise `HTTPException` if the request is late."""
     if time.monotonic() > getattr(request.state, "deadline", math.inf):
-        logger.warning("%s %s took too long", request.method, request.url.path)
+        logger.warning("%s %s took too long", request.scope["method"], request.url.path)
         raise HTTPException(
             status.HTTP_503_SERVICE_UNAVAILABLE,
             "The request took too long: try again.",

@@ -5,6 +5,7 @@ test commits is a savepoint in there. A test marked `commits` has real transacti
 and its rows are deleted afterwards.
 """
 
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from alembic.config import Config
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import (
+    URL,
     Column,
     Connection,
     Float,
@@ -29,12 +31,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateTable, DropTable
+from starlette.types import Receive, Scope, Send
 
 from app.database import Database, connected
 from app.main import create_app
 from app.models import Base
 from app.settings import Settings
-from tests.database import scratch_database
+from tests.database import database_of_run, describe_leftovers, scratch_database
+from tests.transaction import OneTransaction
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 ClientOf = Callable[[FastAPI], AbstractContextManager[TestClient]]
@@ -73,13 +79,30 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
     event.remove(db.engine, "connect", fail)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in describe_leftovers():
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
     """The settings of the service, but for the database: that is made and migrated here."""
-    with scratch_database(Settings().database_url) as url:
-        settings = Settings(database_url=url)
-        command.upgrade(alembic_config(settings), "head")
-        yield settings
+    with database_of_run(Settings().database_url) as url:
+        yield migrated(url)
+
+
+@pytest.fixture
+def own_settings(settings: Settings) -> Iterator[Settings]:
+    """Settings with a database for one test alone, which changes the schema."""
+    with scratch_database(settings.database_url) as url:
+        yield migrated(url)
+
+
+def migrated(url: URL) -> Settings:
+    """Bring a database to its newest revision, and give settings with it."""
+    settings = Settings(database_url=url)
+    command.upgrade(alembic_config(settings), "head")
+    return settings
 
 
 def alembic_config(settings: Settings) -> Config:
@@ -103,9 +126,9 @@ def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]
             return
         with db.engine.connect() as connection:
             transaction = connection.begin()
-            for factory in (db.sessions, db.readers):
-                factory.configure(bind=connection, join_transaction_mode="create_savepoint")
+            confined = OneTransaction(connection)
             yield db
+            confined.leave(connection)
             transaction.rollback()
 
 
@@ -149,7 +172,7 @@ def app(settings: Settings) -> FastAPI:
 @pytest.fixture
 def client(app: FastAPI, db: Database) -> Iterator[TestClient]:
     """A client of the app; `db` takes the place of the one that its lifespan made."""
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with serving(app) as client:
         client.app_state["db"] = db
         yield client
 
@@ -157,4 +180,20 @@ def client(app: FastAPI, db: Database) -> Iterator[TestClient]:
 @pytest.fixture
 def client_of() -> ClientOf:
     """A way to a client of another app, with a database that its own lifespan makes."""
-    return lambda app: TestClient(app, raise_server_exceptions=False)
+    return serving
+
+
+def serving(app: FastAPI) -> TestClient:
+    """Make a client of the app.
+
+    An exception that nothing handles is answered 500, and logged as the server would.
+    """
+
+    async def logged(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception:
+            logger.exception("%s raised an exception", scope.get("path", "The lifespan"))
+            raise
+
+    return TestClient(logged, raise_server_exceptions=False)

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import (
     JSON,
     Dialect,
-    Interval,
     LargeBinary,
     MetaData,
     Numeric,
@@ -21,11 +20,12 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.bulk import store_rows
 from app.database import Database
 from app.items.models import Item
+from app.models import Base, Timestamped
 from app.reading import ReadOnlyError
 from tests.conftest import created
 
@@ -50,11 +50,12 @@ class Color(Enum):
     BLUE = "a blue one"
 
 
-class Own(DeclarativeBase):
+class Own(Base):
+    __abstract__ = True
     metadata = MetaData()
 
 
-class Thing(Own):
+class Thing(Timestamped, Own):
     """A column of every common type, and every way to fill one that is left out."""
 
     __tablename__ = "things"
@@ -70,7 +71,7 @@ class Thing(Own):
     moment: Mapped[datetime]
     day: Mapped[date]
     hour: Mapped[time]
-    pause: Mapped[timedelta] = mapped_column(Interval)
+    pause: Mapped[timedelta]
     flag: Mapped[bool]
     label: Mapped[str | None] = mapped_column("label text", String(100))
     scalar: Mapped[int] = mapped_column(default=7)
@@ -102,7 +103,7 @@ THING: dict[str, Any] = {
     "amount": Decimal("1234.50"),
     "ratio": 0.1,
     "blob": b"\x00\\\n\xff",
-    "moment": datetime(2026, 12, 1, 10, 0, 0, 250_000, UTC).replace(tzinfo=None),
+    "moment": datetime(2026, 12, 1, 10, 0, 0, 250_000, UTC),
     "day": date(2026, 12, 1),
     "hour": time(10, 30),
     "pause": timedelta(days=1, seconds=2),
@@ -174,6 +175,8 @@ def test_many_rows_are_stored_as_one_is(db: Database) -> None:
         assert many["color"] is Color.BLUE
         assert (many["scalar"], many["by_server"], many["version"]) == (7, "from the server", 1)
         assert len({it.made for it in things}) == len(things)
+        now = datetime.now(UTC)
+        assert all(now - timedelta(seconds=60) < it.created_at <= it.updated_at for it in things)
 
 
 def test_defaults_that_only_an_insert_can_make_are_made(db: Database) -> None:

@@ -1,13 +1,14 @@
 """Connections are set up as they should be, and tests keep to a database of their own."""
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import create_engine, func, insert, select, text
+from sqlalchemy.pool import NullPool
 
 from app.database import Database, connected
 from app.items.models import Item
 from app.settings import Settings
 from tests.conftest import forget
-from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID
+from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID, ZONE
 
 
 def test_the_development_database_is_never_touched(db: Database) -> None:
@@ -15,13 +16,21 @@ def test_the_development_database_is_never_touched(db: Database) -> None:
         current = session.scalar(text(CURRENT_DATABASE))
     development = Settings().database_url.database
     assert current != development
-    assert str(current).removesuffix(".db").endswith("_test")
+    assert "_test" in str(current)
 
 
-@pytest.mark.parametrize(("question", "answer"), LIMITS.items())
+@pytest.mark.parametrize(("question", "answer"), [*LIMITS.items(), *ZONE.items()])
 def test_every_connection_is_set_up(question: str, answer: object, db: Database) -> None:
     with db.sessions() as session:
         assert session.scalar(text(question)) == answer
+
+
+@pytest.mark.parametrize(("question", "answer"), ZONE.items())
+def test_migrations_connect_in_utc_too(question: str, answer: object, db: Database) -> None:
+    engine = create_engine(db.engine.url, poolclass=NullPool)
+    with engine.connect() as connection:
+        assert connection.scalar(text(question)) == answer
+    engine.dispose()
 
 
 @pytest.mark.commits

@@ -8,6 +8,7 @@ from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
 
 from app.database import Database, ReaderDep, SessionDep
 from app.items.models import Item
@@ -57,6 +58,25 @@ def test_any_exception_rolls_back(
     response = client.post("/probe")
     assert response.status_code == code
     assert count_items(db) == 0
+
+
+def test_a_failure_in_a_savepoint_leaves_the_rest(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> str:
+        session.add(lamp())
+        session.flush()
+        try:
+            with session.begin_nested():
+                session.add(lamp())
+        except IntegrityError:
+            session.add(Item(name="Another lamp", category="light", quantity=1))
+        return "stored"
+
+    response = client.post("/probe")
+    assert response.json() == "stored"
+    assert count_items(db) == 2
 
 
 def test_several_tables_are_written_all_or_nothing(

@@ -11,9 +11,10 @@ from typing import Any, cast
 from fastapi import FastAPI
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.metrics import CallbackOptions, Observation, get_meter
-from sqlalchemy import QueuePool
+from sqlalchemy import ExceptionContext, QueuePool, event
 
 from app.database import Database
+from app.engine import error_summary
 
 POOL = {"db.client.connection.pool.name": "app"}
 
@@ -37,13 +38,23 @@ def observe_database(app: FastAPI) -> None:
 @contextmanager
 def traced(db: Database) -> Generator[None]:
     """Make a span of every statement, inside that of its request."""
+    engine = db.sessions().get_bind()
+    event.listen(engine, "handle_error", hide_values)
     instrumentor = SQLAlchemyInstrumentor()
     # It does not know yet that SQLAlchemy 2.1 works; the tests do.
-    instrumentor.instrument(engine=db.sessions().get_bind(), skip_dep_check=True)
+    instrumentor.instrument(engine=engine, skip_dep_check=True)
     try:
         yield
     finally:
         instrumentor.uninstrument()
+
+
+def hide_values(context: ExceptionContext) -> None:
+    """Describe an error to the listener of the instrumentation, which runs after this one.
+
+    It writes the message of the driver into the span, and that quotes values of rows.
+    """
+    context.original_exception = Exception(error_summary(context.original_exception))
 
 
 def measure(db: Database) -> None:

@@ -5,9 +5,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.settings import Settings
 
@@ -55,7 +55,7 @@ class Intake(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     with Collector() as collector:
         Thread(target=collector.serve_forever, daemon=True).start()
@@ -70,16 +70,21 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@contextmanager
-def serving(settings: Settings, collector: Collector) -> Generator[str]:
-    """Serve in a process of its own, which reports to the collector."""
+@pytest.fixture(scope="module")
+def url(
+    settings: Settings, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of a service in a process of its own, which reports to the collector."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
+    command = [sys.executable, "-m", "fastapi", "run", "--entrypoint", "app.main:app"]
     service = subprocess.Popen(  # noqa: S603  # our own command
-        [sys.executable, "-m", "fastapi", "run", "--host", "127.0.0.1", "--port", port],
+        [*command, "--host", "127.0.0.1", "--port", port],
+        cwd=tmp_path_factory.mktemp("service"),  # where no `.env` is
         env=os.environ
         | {
+            "PYTHONPATH": str(Path.cwd()),
             "DATABASE_URL": settings.database_url.render_as_string(hide_password=False),
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
             "OTEL_BSP_SCHEDULE_DELAY": "100",
@@ -102,12 +107,9 @@ def serving(settings: Settings, collector: Collector) -> Generator[str]:
         service.wait(PATIENCE)
 
 
-def test_the_statement_of_a_request_is_in_its_trace(
-    settings: Settings, collector: Collector
-) -> None:
-    with serving(settings, collector) as url:
-        assert httpx2.get(f"{url}/items").is_success
-        wait_for(lambda: any(span.name == "GET /items" for span in collector.spans))
+def test_the_statement_of_a_request_is_in_its_trace(url: str, collector: Collector) -> None:
+    assert httpx2.get(f"{url}/items").is_success
+    wait_for(lambda: any(span.name == "GET /items" for span in collector.spans))
     (request,) = [span for span in collector.spans if span.name == "GET /items"]
     trace = [span for span in collector.spans if span.trace_id == request.trace_id]
     (statement,) = [span for span in trace if span.name.startswith("SELECT")]
@@ -115,10 +117,19 @@ def test_the_statement_of_a_request_is_in_its_trace(
     assert "FROM items" in values["db.statement"]
 
 
-def test_the_pool_is_measured(settings: Settings, collector: Collector) -> None:
-    with serving(settings, collector) as url:
-        assert httpx2.get(f"{url}/items").is_success
-        wait_for(lambda: collector.metrics.get("db.client.connection.count") == 1)
-        assert collector.metrics["db.client.connection.idle.max"] == settings.database_pool_size
-        assert collector.metrics["db.client.connection.overflow"] == 0
-        assert collector.metrics["db.client.connection.pending_requests"] == 0
+def test_the_trace_of_a_failure_shows_no_value_of_a_row(url: str, collector: Collector) -> None:
+    item = {"name": "zoe@example.com", "category": "secret"}
+    made = httpx2.post(f"{url}/items", json=item).json()
+    assert httpx2.post(f"{url}/items", json=item).status_code == 409
+    wait_for(lambda: sum(span.name == "POST /items" for span in collector.spans) == 2)
+    assert any(span.status.code == Status.STATUS_CODE_ERROR for span in collector.spans)
+    assert "zoe@example.com" not in str(collector.spans)
+    assert httpx2.delete(f"{url}/items/{made['id']}").is_success
+
+
+def test_the_pool_is_measured(url: str, collector: Collector, settings: Settings) -> None:
+    assert httpx2.get(f"{url}/items").is_success
+    wait_for(lambda: collector.metrics.get("db.client.connection.count") == 1)
+    assert collector.metrics["db.client.connection.idle.max"] == settings.database_pool_size
+    assert collector.metrics["db.client.connection.overflow"] == 0
+    assert collector.metrics["db.client.connection.pending_requests"] == 0

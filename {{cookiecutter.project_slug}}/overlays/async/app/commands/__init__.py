@@ -1,0 +1,35 @@
+"""Commands that run beside the service: `uv run python -m app.commands.count_rows`.
+
+Each is a module of its own. `run` gives it what the service has: the settings, the logs, all models,
+and a database.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+
+from app import logs
+from app.database import Database, connected
+from app.settings import Settings
+from app.tables import metadata
+
+__all__ = ["metadata", "run"]
+
+logger = logging.getLogger(__name__)
+
+
+def run(command: Callable[[Database], Awaitable[None]]) -> None:
+    """Run a command in this process; an error is logged, and the exit code is 1."""
+    settings = Settings()
+    logs.configure(settings)
+
+    async def with_database() -> None:
+        async with connected(settings) as db:
+            await command(db)
+
+    try:
+        asyncio.run(with_database())
+    except Exception:
+        logger.exception("The command failed")
+        sys.exit(1)
