@@ -64,7 +64,7 @@ def arrange(operations: list[MigrateOperation]) -> None:
     """Create tables first and drop them last, each in the order of their foreign keys.
 
     Alembic drops them in any order, and before what other tables have of foreign keys to them. A
-    table takes its indexes along: MySQL and MariaDB would not drop that of a foreign key before.
+    table takes its indexes along: that of a foreign key could not be dropped before it everywhere.
     """
     created = {key(it): it for it in operations if isinstance(it, CreateTableOp)}
     dropped = {key(it): it for it in operations if isinstance(it, DropTableOp)}

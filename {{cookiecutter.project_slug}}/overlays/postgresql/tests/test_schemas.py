@@ -30,29 +30,28 @@ def with_table(schema: str, *kinds: str) -> MetaData:
 
 
 def test_a_schema_and_its_enum_come_and_go_with_their_models(
-    settings: Settings, tmp_path: Path
+    own_settings: Settings, tmp_path: Path
 ) -> None:
     schema = "Stock of a test"
     for metadata in (with_table(schema, "a:b"), with_table(schema), Base.metadata):
-        config = config_with_folder(settings, tmp_path, metadata)
+        config = config_with_folder(own_settings, tmp_path, metadata)
         command.revision(config, "of a test", autogenerate=True, version_path=str(tmp_path))
         command.upgrade(config, "head")
         command.check(config)
         command.downgrade(config, "-1")
         command.upgrade(config, "head")
         command.check(config)
-    command.downgrade(config, "-3")
 
 
-def test_the_default_schema_is_not_named(settings: Settings, tmp_path: Path) -> None:
-    config = config_with_folder(settings, tmp_path, with_table("public"))
+def test_the_default_schema_is_not_named(own_settings: Settings, tmp_path: Path) -> None:
+    config = config_with_folder(own_settings, tmp_path, with_table("public"))
     with pytest.raises(CommandError, match="leave the name out"):
         command.check(config)
 
 
-def test_schemas_of_others_are_left_alone(settings: Settings, tmp_path: Path) -> None:
+def test_schemas_of_others_are_left_alone(own_settings: Settings, tmp_path: Path) -> None:
     config = config_with_revision(
-        settings,
+        own_settings,
         tmp_path,
         # Not as a revision would say it: that schema would be one of the project's own.
         "DO $$ BEGIN EXECUTE 'CREATE ' || 'SCHEMA others';"
@@ -61,4 +60,3 @@ def test_schemas_of_others_are_left_alone(settings: Settings, tmp_path: Path) ->
     )
     command.upgrade(config, "head")
     command.check(config)
-    command.downgrade(config, "-1")
