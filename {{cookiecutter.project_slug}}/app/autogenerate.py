@@ -64,7 +64,7 @@ def arrange(operations: list[MigrateOperation]) -> None:
     """Create tables first and drop them last, each in the order of their foreign keys.
 
     Alembic drops them in any order, and before what other tables have of foreign keys to them. A
-    table takes its indexes along: MySQL and MariaDB would not drop that of a foreign key before.
+    table takes its indexes along: that of a foreign key could not be dropped before it everywhere.
     """
     created = {key(it): it for it in operations if isinstance(it, CreateTableOp)}
     dropped = {key(it): it for it in operations if isinstance(it, DropTableOp)}
@@ -99,13 +99,18 @@ class ByValue(DefaultImpl):
     """What Alembic does on a database, but it tells apart values, not ways to write a default."""
 
     def compare_server_default(
-        self, present: Column[Any], column: Column[Any], wanted: str | None, default: str | None
+        self,
+        inspector_column: Column[Any],
+        metadata_column: Column[Any],
+        rendered_metadata_default: str | None,
+        rendered_inspector_default: str | None,
     ) -> bool:
         """Tell whether the defaults differ; see `app/ddl.py` for the database."""
-        if same_default(wanted, default):
+        wanted, present = rendered_metadata_default, rendered_inspector_default
+        if same_default(wanted, present):
             return False
         compare: Any = super().compare_server_default
-        return bool(compare(present, column, wanted, default))
+        return bool(compare(inspector_column, metadata_column, wanted, present))
 
 
 def same_default(one: str | None, other: str | None) -> bool:

@@ -112,7 +112,8 @@ def schemas_of_revisions() -> set[str]:
     """Give the schemas that autogenerate has created: no model may name them any more."""
     revisions = ScriptDirectory.from_config(alembic.config).walk_revisions()
     texts = [Path(it.path).read_text(encoding="utf-8") for it in revisions]
-    return {it for text in texts for it in re.findall(r"CREATE SCHEMA \\?\"?(\w+)", text)}
+    created = re.compile(r'CREATE SCHEMA (?:\\?"(.+?)\\?"|(\w+))')
+    return {quoted or plain for text in texts for quoted, plain in created.findall(text)}
 
 
 def include_name(name: str | None, what: str, parents: Any) -> bool:
@@ -248,13 +249,18 @@ class PostgreSQL(ByValue, PostgresqlImpl):
     __dialect__ = "postgresql"
 
     def compare_server_default(
-        self, present: Column[Any], column: Column[Any], wanted: str | None, default: str | None
+        self,
+        inspector_column: Column[Any],
+        metadata_column: Column[Any],
+        rendered_metadata_default: str | None,
+        rendered_inspector_default: str | None,
     ) -> bool:
         """Do not ask where the server has no answer: no `=` for JSON, no members to come."""
-        kind = sql_type(column.type, self.dialect)
-        if wanted and default and (isinstance(kind, JSON) or enum(kind, self.dialect)):
-            return not same_default(wanted, default)
-        return super().compare_server_default(present, column, wanted, default)
+        wanted, present = rendered_metadata_default, rendered_inspector_default
+        kind = sql_type(metadata_column.type, self.dialect)
+        if wanted and present and (isinstance(kind, JSON) or enum(kind, self.dialect)):
+            return not same_default(wanted, present)
+        return super().compare_server_default(inspector_column, metadata_column, wanted, present)
 
 
 OPTIONS: dict[str, Any] = {
