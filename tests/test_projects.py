@@ -17,6 +17,8 @@ from conftest import PYTHONS, everyday, on, skip_unless_installable
 from processes import UV, alembic, clean_environment, create_database, drop_database, execute, run
 
 DatabaseURL = Callable[[Combination, str], str]
+# Of each database, in one variant at least.
+ONE_OF_EACH = ("aiosqlite", "asyncpg", "psycopg2", "mysql+pymysql", "mariadb+asyncmy")
 OTHER_PYTHONS = [it for it in PYTHONS if it != "{}.{}".format(*sys.version_info)]
 
 
@@ -73,19 +75,21 @@ def test_a_new_migration_is_complete_and_clean(
     run(environment / "mypy", "--cache-dir", environment.parent / "mypy_cache", cwd=project)
 
 
+@pytest.mark.parametrize("tried", everyday(DRIVERS, *ONE_OF_EACH), ids=str)
 def test_a_missing_server_is_one_sentence(
-    combination: Combination, project: Path, environment: Path
+    tried: Combination, projects: dict[Combination, Path], environment: Path, tmp_path: Path
 ) -> None:
-    skip_unless_installable(combination)
-    if combination.database == "sqlite":
-        url = f"sqlite+{combination.driver}:////nowhere/at/all.db"
+    skip_unless_installable(tried)
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    if tried.database == "sqlite":
+        url = f"sqlite+{tried.driver}:////nowhere/at/all.db"
         tests = "tests/test_items.py"  # which have a file of their own
         done = run(
             environment / "python", "-m", "pytest", "-q", tests, cwd=project, DATABASE_URL=url
         )
         assert "passed" in done.stdout
         return
-    url = f"{combination.database}+{combination.driver}://me:hunter2@127.0.0.1:9/my_api"
+    url = f"{tried.database}+{tried.driver}://me:hunter2@127.0.0.1:9/my_api"
     done = run(
         environment / "python", "-m", "pytest", "-q", cwd=project, check=False, DATABASE_URL=url
     )
@@ -107,8 +111,9 @@ def test_the_development_database_is_left_alone(
     with sqlite3.connect(file) as connection:
         connection.execute("INSERT INTO items (name, category, quantity) VALUES ('mine', 'x', 1)")
     before = file.read_bytes()
+    tests = ("tests/test_items.py", "tests/test_migrations.py", "tests/test_transactions.py")
     run(
-        environment / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+        environment / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests,
         cwd=project, DATABASE_URL=url, PYTHONDONTWRITEBYTECODE="1",
     )  # fmt: skip
     assert file.read_bytes() == before
@@ -140,7 +145,7 @@ def databases_of_tests(
     return set(re.findall(rf"\b{name}_test\w*", listed))
 
 
-@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
+@pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "mariadb+pymysql"), ids=str)
 def test_runs_own_only_the_databases_that_they_made(
     tried: Combination,
     projects: dict[Combination, Path],
@@ -257,9 +262,7 @@ REQUEST_TIMEOUT=0.01
 """
 
 
-@pytest.mark.parametrize(
-    "tried", [it for it in USUAL if it.driver in {"pysqlite", "asyncpg"}], ids=str
-)
+@pytest.mark.parametrize("tried", everyday(USUAL, "asyncpg"), ids=str)
 def test_tests_take_no_other_setting_from_outside(
     tried: Combination,
     projects: dict[Combination, Path],

@@ -168,7 +168,7 @@ def changed(text: str, changes: dict[str, str]) -> str:
 
 @pytest.mark.parametrize(
     "tried",
-    everyday(DRIVERS, "aiosqlite", "pysqlite", "asyncpg", "psycopg2", "asyncmy", "pymysql"),
+    everyday(DRIVERS, "pysqlite", "asyncpg", "mysql+asyncmy", "mariadb+pymysql"),
     ids=str,
 )
 def test_models_that_nothing_imports_yet_lead_up_and_down(
@@ -208,7 +208,9 @@ def test_models_that_nothing_imports_yet_lead_up_and_down(
     run(environment / "mypy", "--cache-dir", environment.parent / "mypy_cache", cwd=project)
 
 
-@pytest.mark.parametrize("tried", everyday(DRIVERS, "psycopg", "aiosqlite", "mysqldb"), ids=str)
+@pytest.mark.parametrize(
+    "tried", everyday(DRIVERS, "psycopg2", "aiosqlite", "mysql+mysqldb"), ids=str
+)
 def test_the_tests_miss_a_revision_of_models_that_nothing_imports_yet(
     tried: Combination,
     projects: dict[Combination, Path],

@@ -34,7 +34,7 @@ def in_threads(app: FastAPI) -> set[str]:
     """Name the dependencies of all routes that run in a thread."""
     found = [it.dependant for it in iter_route_contexts(app.routes) if hasattr(it, "dependant")]
     calls = [call for dependant in found for call in dependencies(dependant)]
-    return {call.__qualname__ for call in calls if runs_in_a_thread(call)}
+    return {getattr(call, "__qualname__", repr(call)) for call in calls if runs_in_a_thread(call)}
 
 
 def test_no_dependency_runs_in_a_thread(app: FastAPI) -> None:
