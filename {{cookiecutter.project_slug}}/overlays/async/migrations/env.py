@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app import tables
+from app import logs, tables
 from app.migrations import explain_connection_errors, migrate_offline, migrate_online
 from app.settings import Settings
 
@@ -17,6 +17,8 @@ logging.getLogger("alembic").setLevel(logging.INFO)
 
 # A caller from Python, such as the tests, may hand over settings and tables of its own.
 settings: Settings = context.config.attributes.get("settings") or Settings()
+if "settings" not in context.config.attributes:
+    logs.configure(settings)
 metadata = context.config.attributes.get("metadata", tables.metadata)
 
 

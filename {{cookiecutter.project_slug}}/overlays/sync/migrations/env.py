@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from app import tables
+from app import logs, tables
 from app.migrations import explain_connection_errors, migrate_offline, migrate_online
 from app.settings import Settings
 
@@ -14,6 +14,8 @@ logging.getLogger("alembic").setLevel(logging.INFO)
 
 # A caller from Python, such as the tests, may hand over settings and tables of its own.
 settings: Settings = context.config.attributes.get("settings") or Settings()
+if "settings" not in context.config.attributes:
+    logs.configure(settings)
 metadata = context.config.attributes.get("metadata", tables.metadata)
 
 if context.is_offline_mode():
