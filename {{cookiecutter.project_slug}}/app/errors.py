@@ -80,7 +80,7 @@ def status_of(error: SQLAlchemyError) -> int:
 
 
 def name_of(connection: HTTPConnection) -> str:
-    """Name a request in a line of the log, such as GET /items."""
+    """Name a request in a line of the log, such as GET /health/ready."""
     return f"{connection.scope.get('method', 'WEBSOCKET')} {connection.url.path}"
 
 

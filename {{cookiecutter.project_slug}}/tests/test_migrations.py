@@ -14,8 +14,8 @@ from tests.conftest import alembic_config
 from tests.dialect import UNREACHABLE
 
 
-def test_the_migrations_make_what_the_models_say(settings: Settings) -> None:
-    command.check(alembic_config(settings))
+def test_the_migrations_make_what_the_models_say(own_settings: Settings) -> None:
+    command.check(alembic_config(own_settings))
 
 
 def test_the_migrations_can_be_taken_back(own_settings: Settings) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 from app.bulk import store_rows
 from app.database import Database
-from app.items.models import Item
 from tests.conftest import created
+from tests.products import Product
 from tests.test_bulk import THING, Own, Stamped, Thing
 
 pytestmark = pytest.mark.commits
@@ -73,5 +73,5 @@ async def test_a_value_of_another_type_is_an_error_of_the_database(db: Database)
     row = {"name": "Lamp", "category": "light", "quantity": "many"}
     async with db.sessions.begin() as session:
         with pytest.raises(DBAPIError):
-            await store_rows(session, Item, [row])
+            await store_rows(session, Product, [row])
         await session.rollback()

@@ -22,11 +22,13 @@ async def test_ddl_gives_up_a_table_that_a_transaction_uses(
     config = config_with_revision(
         own_settings,
         tmp_path,
-        "ALTER TABLE items ADD COLUMN extra INTEGER",
-        "ALTER TABLE items DROP COLUMN extra",
+        "ALTER TABLE used ADD COLUMN extra INTEGER",
+        "ALTER TABLE used DROP COLUMN extra",
     )
     async with connected(own_settings) as db, db.engine.connect() as connection:
-        await connection.execute(text("SELECT 1 FROM items"))
+        await connection.execute(text("CREATE TABLE used (id INTEGER)"))
+        await connection.commit()
+        await connection.execute(text("SELECT 1 FROM used"))
         with pytest.raises(CommandError, match="lock that another transaction holds"):
             await run_alembic(command.upgrade, config, "head")
     await run_alembic(command.upgrade, config, "head")

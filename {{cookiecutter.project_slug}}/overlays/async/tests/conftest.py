@@ -28,16 +28,16 @@ from sqlalchemy import (
     Table,
     event,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.schema import CreateTable, DropTable
 from starlette.types import Receive, Scope, Send
 
 from app.database import Database, connected
-from app.main import create_app
 from app.models import Base
 from app.settings import Settings
 from tests.database import database_of_run, describe_leftovers, scratch_database
+from tests.products import OwnBase, Product, create_app
 from tests.transaction import OneTransaction
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,9 @@ async def loop(anyio_backend: str) -> AsyncIterator[None]:
 def settings() -> Iterator[Settings]:
     """The settings of the service, but for the database: that is made and migrated here."""
     with database_of_run(Settings().database_url) as url:
-        yield migrated(url)
+        settings = migrated(url)
+        asyncio.run(create_own_tables(url))
+        yield settings
 
 
 @pytest.fixture
@@ -112,6 +114,14 @@ def migrated(url: URL) -> Settings:
     settings = Settings(database_url=url)
     command.upgrade(alembic_config(settings), "head")
     return settings
+
+
+async def create_own_tables(url: URL) -> None:
+    """Create the tables that no migration knows."""
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(OwnBase.metadata.create_all)
+    await engine.dispose()
 
 
 def alembic_config(settings: Settings) -> Config:
@@ -132,7 +142,9 @@ async def db(
         if request.node.get_closest_marker("commits"):
             yield db
             async with db.sessions.begin() as session:
-                for table in reversed(Base.metadata.sorted_tables):
+                for table in reversed(
+                    [*Base.metadata.sorted_tables, *OwnBase.metadata.sorted_tables]
+                ):
                     await session.execute(table.delete())
             return
         async with db.engine.connect() as connection:
@@ -155,9 +167,9 @@ async def created(db: Database, metadata: MetaData) -> AsyncGenerator[None]:
 
 @pytest.fixture
 async def notes(db: Database) -> AsyncIterator[Table]:
-    """A second table, whose rows refer to items, for a test that `commits`."""
-    items = Base.metadata.tables["items"]
-    notes = Table("notes", MetaData(), Column("item_id", Integer, ForeignKey(items.c.id)))
+    """A second table, whose rows refer to products, for a test that `commits`."""
+    key = ForeignKey(Product.__table__.c.id)
+    notes = Table("notes", MetaData(), Column("product_id", Integer, key))
     async with db.engine.begin() as connection:
         await connection.execute(CreateTable(notes))
     yield notes

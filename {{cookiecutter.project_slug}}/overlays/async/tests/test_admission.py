@@ -12,10 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database, ReaderDep, SessionDep
-from app.items.models import Item
-from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf, at_once
+from tests.products import Product, create_app
 
 pytestmark = pytest.mark.commits
 
@@ -134,11 +133,11 @@ async def test_a_request_that_only_reads_waits_for_no_writer(
     async def probe(
         user: Annotated[AsyncSession, Depends(by_reader)], reader: ReaderDep
     ) -> list[str]:
-        names = await reader.scalars(select(Item.name))
+        names = await reader.scalars(select(Product.name))
         return list(names)
 
     async with db.sessions.begin() as writer:
-        writer.add(Item(name="Lamp", category="light", quantity=1))
+        writer.add(Product(name="Lamp", category="light", quantity=1))
         await writer.flush()
         begun = time.monotonic()
         response = await client.get("/probe")

@@ -13,21 +13,21 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
-from app.items.models import Item
 from app.settings import Settings
 from tests.conftest import at_once
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
 
 async def store(session: AsyncSession, name: str) -> None:
-    session.add(Item(name=name, category="later", quantity=1))
+    session.add(Product(name=name, category="later", quantity=1))
     await session.flush()
     await asyncio.sleep(0.05)
 
 
-async def count_items(session: AsyncSession) -> int:
-    return await session.scalar(select(func.count()).select_from(Item)) or 0
+async def count_products(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).select_from(Product)) or 0
 
 
 async def test_background_tasks_wait_and_requests_do_not(
@@ -48,11 +48,11 @@ async def test_background_tasks_wait_and_requests_do_not(
         tasks.add_task(db.run_in_background, count_and_store, f"Lamp {next(numbers)}")
 
     posted, read = await asyncio.gather(
-        at_once(30, lambda: client.post("/probe")), at_once(30, lambda: client.get("/items"))
+        at_once(30, lambda: client.post("/probe")), at_once(30, lambda: client.get("/products"))
     )
     assert {response.status_code for response in [*posted, *read]} == {200}
     async with db.unit() as session:
-        assert await count_items(session) == 30
+        assert await count_products(session) == 30
     # With one writer at a time a transaction has a connection before its lock: it is 1 there.
     assert 1 <= peak <= settings.unit_connections
 
@@ -63,7 +63,7 @@ async def test_units_come_first_come_first_served(db: Database, settings: Settin
     async def enter(number: int) -> None:
         async with db.unit(read_only=True) as session:
             entered.append(number)
-            await count_items(session)
+            await count_products(session)
 
     for _ in range(settings.unit_connections):
         await db.places.acquire()
@@ -87,7 +87,7 @@ async def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:
     with pytest.raises(ValueError, match="a bug"):
         await store_and_fail()
     async with db.unit() as session:
-        assert await count_items(session) == 0
+        assert await count_products(session) == 0
 
 
 async def test_a_unit_that_only_reads_cannot_write(db: Database) -> None:
@@ -127,7 +127,7 @@ async def test_what_is_cut_off_is_named_in_the_log(
         await task
     assert any("close_order was cut off" in line.getMessage() for line in caplog.records)
     async with db.unit() as session:
-        assert await count_items(session) == 0
+        assert await count_products(session) == 0
 
 
 async def test_a_stream_reads_in_units_of_its_own(
@@ -138,7 +138,7 @@ async def test_a_stream_reads_in_units_of_its_own(
         async def lines() -> AsyncIterator[str]:
             for _ in range(3):
                 async with request.state.db.unit(read_only=True) as session:
-                    found = await count_items(session)
+                    found = await count_products(session)
                 yield f"{found};"
 
         return StreamingResponse(lines())

@@ -24,10 +24,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.bulk import store_rows
 from app.database import Database
-from app.items.models import Item
 from app.models import Base, Timestamped
 from app.reading import ReadOnlyError
 from tests.conftest import created
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
@@ -118,18 +118,18 @@ ROWS = [
 ]
 
 
-async def count_items(db: Database) -> int:
+async def count_products(db: Database) -> int:
     async with db.readers() as reader:
-        return await reader.scalar(select(func.count()).select_from(Item)) or 0
+        return await reader.scalar(select(func.count()).select_from(Product)) or 0
 
 
 async def test_many_rows_are_stored_as_they_are(db: Database) -> None:
     async with db.sessions.begin() as session:
-        await store_rows(session, Item, ROWS)
-        await store_rows(session, Item, [])
-    assert await count_items(db) == len(ROWS)
+        await store_rows(session, Product, ROWS)
+        await store_rows(session, Product, [])
+    assert await count_products(db) == len(ROWS)
     async with db.readers() as reader:
-        found = await reader.scalar(select(Item.name).where(Item.category == "strange"))
+        found = await reader.scalar(select(Product.name).where(Product.category == "strange"))
     assert found == STRANGE
 
 
@@ -139,20 +139,20 @@ async def test_many_rows_are_rolled_back_with_their_transaction(
 ) -> None:
     async def store_and_fail() -> None:
         async with db.sessions.begin() as session:
-            await store_rows(session, Item, ROWS)
-            await store_rows(session, Item, again)
+            await store_rows(session, Product, ROWS)
+            await store_rows(session, Product, again)
             raise ValueError("a bug")
 
     with pytest.raises((DBAPIError, ValueError)):
         await store_and_fail()
-    assert await count_items(db) == 0
+    assert await count_products(db) == 0
 
 
 async def test_a_reader_stores_no_rows(db: Database) -> None:
     async with db.readers() as reader:
         with pytest.raises(ReadOnlyError):
-            await store_rows(reader, Item, ROWS)
-    assert await count_items(db) == 0
+            await store_rows(reader, Product, ROWS)
+    assert await count_products(db) == 0
 
 
 async def test_many_rows_are_stored_as_one_is(db: Database) -> None:

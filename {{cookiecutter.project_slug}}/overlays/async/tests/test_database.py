@@ -6,10 +6,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.database import Database, connected
-from app.items.models import Item
 from app.settings import Settings
 from tests.conftest import forget
 from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID, ZONE
+from tests.products import Product
 
 
 async def test_the_development_database_is_never_touched(db: Database) -> None:
@@ -56,23 +56,25 @@ async def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Dat
 @pytest.mark.parametrize("_round", [1, 2])
 async def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int) -> None:
     async with db.sessions.begin() as session:
-        session.add(Item(name="Lamp", category="light", quantity=1))
+        session.add(Product(name="Lamp", category="light", quantity=1))
     async with db.readers() as reader:
-        assert await reader.scalar(select(func.count()).select_from(Item)) == 1
+        assert await reader.scalar(select(func.count()).select_from(Product)) == 1
 
 
 @pytest.mark.commits
 async def test_a_transaction_that_nobody_ended_is_rolled_back(db: Database) -> None:
-    async def count_items() -> int | None:
+    async def count_products() -> int | None:
         async with db.readers() as reader:
-            return await reader.scalar(select(func.count()).select_from(Item))
+            return await reader.scalar(select(func.count()).select_from(Product))
 
-    assert await count_items() == 0
+    assert await count_products() == 0
     connection = await db.engine.connect()  # the pool has this one alone
-    await connection.execute(insert(Item), [{"name": "Lamp", "category": "light", "quantity": 1}])
+    await connection.execute(
+        insert(Product), [{"name": "Lamp", "category": "light", "quantity": 1}]
+    )
     await forget(connection)
-    assert await count_items() == 0
+    assert await count_products() == 0
     async with db.sessions.begin() as session:
         await session.execute(select(1))
-    assert await count_items() == 0
+    assert await count_products() == 0
     assert "Connections in pool: 1 " in db.engine.pool.status()

@@ -12,11 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.database import Database, ReaderDep, SessionDep
-from app.items.models import Item
-from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf
 from tests.dialect import DEMOTE, NAN, REFUSED, UNFIT
+from tests.products import Product, create_app
 
 pytestmark = pytest.mark.commits
 
@@ -27,28 +26,28 @@ def assert_problem(response: Response, code: int) -> None:
     assert response.status_code == code, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert ("Retry-After" in response.headers) == (code == 503)
-    for secret in ("INSERT", "items", "Lamp", "constraint", "xxx"):
+    for secret in ("INSERT", "products", "Lamp", "constraint", "xxx"):
         assert secret not in response.text
 
 
-async def insert_item(app: FastAPI, client: AsyncClient, values: dict[str, Any]) -> Response:
+async def insert_product(app: FastAPI, client: AsyncClient, values: dict[str, Any]) -> Response:
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
-        await session.execute(insert(Item).values(**values))
+        await session.execute(insert(Product).values(**values))
 
     return await client.post("/probe")
 
 
 async def test_a_duplicate_is_a_conflict(app: FastAPI, client: AsyncClient) -> None:
-    await client.post("/items", json=LAMP)
-    assert_problem(await insert_item(app, client, LAMP), 409)
+    await client.post("/products", json=LAMP)
+    assert_problem(await insert_product(app, client, LAMP), 409)
 
 
 @pytest.mark.parametrize("values", UNFIT.values(), ids=UNFIT)
 async def test_a_value_that_does_not_fit_is_refused(
     values: dict[str, Any], app: FastAPI, client: AsyncClient
 ) -> None:
-    assert_problem(await insert_item(app, client, LAMP | values), 422)
+    assert_problem(await insert_product(app, client, LAMP | values), 422)
 
 
 async def test_a_reference_to_nothing_is_a_conflict(
@@ -56,7 +55,7 @@ async def test_a_reference_to_nothing_is_a_conflict(
 ) -> None:
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
-        await session.execute(insert(notes).values(item_id=404))
+        await session.execute(insert(notes).values(product_id=404))
 
     assert_problem(await client.post("/probe"), 409)
 
@@ -119,8 +118,8 @@ async def test_a_database_that_lets_nobody_in_is_no_fault_of_the_client(
     url = settings.database_url.set(**parts)
     app = create_app(settings.model_copy(update={"database_url": url}))
     async with client_of(app) as client:
-        assert_problem(await client.get("/items"), 503)
-        assert_problem(await client.post("/items", json=LAMP), 503)
+        assert_problem(await client.get("/products"), 503)
+        assert_problem(await client.post("/products", json=LAMP), 503)
         assert_problem(await client.get("/health/ready"), 503)
 
 
@@ -156,11 +155,11 @@ async def test_a_row_that_was_changed_meanwhile_is_a_conflict_and_not_tried_agai
 
     async def work(session: AsyncSession) -> None:
         tries.append(1)
-        item = Item(**LAMP)
-        session.add(item)
+        product = Product(**LAMP)
+        session.add(product)
         await session.flush()
-        await session.execute(delete(Item), execution_options={"synchronize_session": False})
-        item.quantity += 1
+        await session.execute(delete(Product), execution_options={"synchronize_session": False})
+        product.quantity += 1
 
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
@@ -178,14 +177,14 @@ async def test_a_connection_that_takes_no_writes_any_more_is_renewed(
     async with db.sessions.begin() as session:
         connection = await session.connection()
         await connection.exec_driver_sql(DEMOTE)
-    assert_problem(await client.post("/items", json=LAMP), 503)
-    created = await client.post("/items", json=LAMP)
+    assert_problem(await client.post("/products", json=LAMP), 503)
+    created = await client.post("/products", json=LAMP)
     assert created.status_code == 201, created.text
 
 
 async def test_a_connection_is_kept_where_the_unit_of_work_was_to_read_only(db: Database) -> None:
     async def work(session: AsyncSession) -> None:
-        await session.execute(insert(Item).values(**LAMP))
+        await session.execute(insert(Product).values(**LAMP))
 
     with pytest.raises(DBAPIError) as refused:
         await db.run(work, read_only=True)

@@ -11,18 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database, ReaderDep, SessionDep
 from app.dialect import transaction_options
-from app.items.models import Item
 from tests.conftest import at_once
 from tests.dialect import SELF_COMMITTING
+from tests.products import Product
 from tests.transaction import OneTransactionError
 
 
-def lamp() -> Item:
-    return Item(name="Lamp", category="light", quantity=1)
+def lamp() -> Product:
+    return Product(name="Lamp", category="light", quantity=1)
 
 
-async def count_items(session: AsyncSession) -> int:
-    return await session.scalar(select(func.count()).select_from(Item)) or 0
+async def count_products(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).select_from(Product)) or 0
 
 
 async def test_a_write_through_a_reader_is_refused(
@@ -37,7 +37,7 @@ async def test_a_write_through_a_reader_is_refused(
     assert response.status_code == 500
     assert "take SessionDep" in caplog.text
     async with db.readers() as reader:
-        assert await count_items(reader) == 0
+        assert await count_products(reader) == 0
 
 
 @pytest.mark.parametrize("_round", [1, 2])
@@ -45,14 +45,14 @@ async def test_what_is_committed_is_seen_in_this_test_alone(db: Database, _round
     async with db.sessions.begin() as session:
         session.add(lamp())
     async with db.sessions() as session:
-        await session.execute(select(Item))
+        await session.execute(select(Product))
         await session.rollback()
-        session.add(Item(name="Door", category="x", quantity=1))
+        session.add(Product(name="Door", category="x", quantity=1))
         await session.flush()
     async with db.engine.connect() as connection:
-        await connection.execute(select(Item))
+        await connection.execute(select(Product))
     async with db.readers() as reader:
-        assert await count_items(reader) == 1
+        assert await count_products(reader) == 1
 
 
 async def test_a_second_session_is_refused_while_the_first_has_a_connection(db: Database) -> None:
@@ -60,10 +60,10 @@ async def test_a_second_session_is_refused_while_the_first_has_a_connection(db: 
         first.add(lamp())
         await first.flush()
         with pytest.raises(OneTransactionError, match=r"with @pytest\.mark\.commits"):
-            await db.run(count_items)
-        assert await count_items(first) == 1
+            await db.run(count_products)
+        assert await count_products(first) == 1
     async with db.readers() as reader:
-        assert await count_items(reader) == 1
+        assert await count_products(reader) == 1
 
 
 async def test_two_requests_at_once_are_refused(
@@ -80,12 +80,12 @@ async def test_two_requests_at_once_are_refused(
 
 
 async def test_an_isolation_level_is_refused_where_it_is_not_that_of_the_test(db: Database) -> None:
-    assert await db.run(count_items) == 0
+    assert await db.run(count_products) == 0
     if transaction_options("SERIALIZABLE", read_only=False):
         with pytest.raises(OneTransactionError, match="SERIALIZABLE"):
-            await db.run(count_items, isolation="SERIALIZABLE")
+            await db.run(count_products, isolation="SERIALIZABLE")
     else:
-        assert await db.run(count_items, isolation="SERIALIZABLE") == 0
+        assert await db.run(count_products, isolation="SERIALIZABLE") == 0
 
 
 async def test_a_unit_of_work_that_only_reads_cannot_write(db: Database) -> None:
@@ -96,14 +96,14 @@ async def test_a_unit_of_work_that_only_reads_cannot_write(db: Database) -> None
     with pytest.raises(DBAPIError):
         await db.run(work, read_only=True)
     await db.run(work)
-    assert await db.run(count_items, read_only=True) == 1
+    assert await db.run(count_products, read_only=True) == 1
 
 
 async def test_a_reader_goes_on_after_an_error(db: Database) -> None:
     async with db.readers() as reader:
         with pytest.raises(DBAPIError):
             await reader.scalar(select(text("nothing")).select_from(text("nowhere")))
-        assert await count_items(reader) == 0
+        assert await count_products(reader) == 0
 
 
 @pytest.mark.parametrize("statement", ["COMMIT", *SELF_COMMITTING])
@@ -111,7 +111,7 @@ async def test_a_statement_that_ends_the_transaction_is_refused(
     statement: str, db: Database
 ) -> None:
     async with db.sessions() as session:
-        assert await count_items(session) == 0
+        assert await count_products(session) == 0
         with pytest.raises(OneTransactionError, match="ends a transaction"):
             await session.execute(text(statement))
 
@@ -121,7 +121,7 @@ async def test_a_connection_that_is_lost_is_not_replaced(db: Database) -> None:
         connection = await session.connection()
         await connection.invalidate()
     with pytest.raises(OneTransactionError, match="was lost"):
-        await db.run(count_items)
+        await db.run(count_products)
 
 
 async def test_an_exception_that_nothing_handles_is_logged_with_its_traceback(

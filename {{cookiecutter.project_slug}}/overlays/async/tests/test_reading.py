@@ -7,8 +7,8 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
-from app.items.models import Item
 from app.reading import ReadOnlyError
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
@@ -16,25 +16,25 @@ LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
 
 
 async def add(session: AsyncSession) -> None:
-    session.add(Item(**LAMP))
+    session.add(Product(**LAMP))
     await session.flush()
 
 
 async def execute_insert(session: AsyncSession) -> None:
-    await session.execute(insert(Item), [LAMP])
+    await session.execute(insert(Product), [LAMP])
 
 
 async def execute_text(session: AsyncSession) -> None:
-    await session.execute(text("INSERT INTO items VALUES (1, 'Lamp', 'light', 1)"))
+    await session.execute(text("INSERT INTO products VALUES (1, 'Lamp', 'light', 1)"))
 
 
 async def select_from_insert(session: AsyncSession) -> None:
-    await session.execute(select(insert(Item).values(LAMP).returning(Item.id).cte()))
+    await session.execute(select(insert(Product).values(LAMP).returning(Product.id).cte()))
 
 
 async def insert_by_connection(session: AsyncSession) -> None:
     connection = await session.connection()
-    await connection.execute(insert(Item).values(LAMP))
+    await connection.execute(insert(Product).values(LAMP))
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ async def test_a_reader_refuses_to_write(
         with pytest.raises(ReadOnlyError, match="only"):
             await write(reader)
     async with db.readers() as reader:
-        assert await reader.scalar(select(func.count()).select_from(Item)) == 0
+        assert await reader.scalar(select(func.count()).select_from(Product)) == 0

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from app import logs
 from app.bulk import store_rows
 from app.database import Database, SessionDep
-from app.items.models import Item
 from app.settings import Settings
 from tests.dialect import DUPLICATE
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
@@ -57,8 +57,8 @@ async def duplicate(db: Database) -> DBAPIError:
 
     async def insert_twice() -> None:
         async with db.sessions.begin() as session:
-            await session.execute(insert(Item).values(ROW))
-            await session.execute(insert(Item).values(ROW))
+            await session.execute(insert(Product).values(ROW))
+            await session.execute(insert(Product).values(ROW))
 
     with pytest.raises(DBAPIError) as raised:
         await insert_twice()
@@ -76,14 +76,14 @@ async def test_an_answer_of_the_database_is_logged_without_values(
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
         if not values:
-            await session.execute(insert(Item).values(ROW))
-        await session.execute(insert(Item).values(ROW | values))
+            await session.execute(insert(Product).values(ROW))
+        await session.execute(insert(Product).values(ROW | values))
 
     response = await client.post("/probe")
     logged = log()
     if response.is_error:  # not every database limits the length of a text
         assert f"POST /probe is answered {response.status_code}" in logged
-        assert "INSERT INTO items" in logged
+        assert "INSERT INTO products" in logged
     assert EMAIL not in logged
 
 
@@ -92,7 +92,9 @@ async def test_a_text_for_a_number_is_logged_without_it(
 ) -> None:
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
-        statement = "INSERT INTO items (name, category, quantity) VALUES ('Lamp', 'light', :value)"
+        statement = (
+            "INSERT INTO products (name, category, quantity) VALUES ('Lamp', 'light', :value)"
+        )
         await session.execute(text(statement), {"value": EMAIL})
 
     await client.post("/probe")
@@ -102,7 +104,7 @@ async def test_a_text_for_a_number_is_logged_without_it(
 async def test_many_rows_are_logged_without_values(log: Log, db: Database) -> None:
     async def store_twice() -> None:
         async with db.sessions.begin() as session:
-            await store_rows(session, Item, [ROW, ROW])
+            await store_rows(session, Product, [ROW, ROW])
 
     with pytest.raises(DBAPIError) as raised:
         await store_twice()
@@ -114,7 +116,7 @@ async def test_the_line_names_the_code_and_the_statement(log: Log, db: Database)
     logging.getLogger("app").error("It broke: %s", await duplicate(db))
     logged = log()
     assert DUPLICATE in logged
-    assert "INSERT INTO items" in logged
+    assert "INSERT INTO products" in logged
     assert EMAIL not in logged
 
 
@@ -144,7 +146,7 @@ async def test_a_traceback_shows_no_values_and_no_local_variables(log: Log, db: 
 async def test_an_error_that_quotes_another_is_logged_without_it(log: Log, db: Database) -> None:
     async def go_on_after_an_error() -> None:
         async with db.sessions() as session:
-            session.add_all([Item(**ROW), Item(**ROW)])
+            session.add_all([Product(**ROW), Product(**ROW)])
             with pytest.raises(DBAPIError):
                 await session.flush()
             await session.execute(text("SELECT 1"))

@@ -11,19 +11,19 @@ from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from app.database import Database, ReaderDep, SessionDep
-from app.items.models import Item
 from tests.dialect import FAIL_AT_COMMIT, PAUSE
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
 
-def lamp() -> Item:
-    return Item(name="Lamp", category="light", quantity=1)
+def lamp() -> Product:
+    return Product(name="Lamp", category="light", quantity=1)
 
 
-async def count_items(db: Database) -> int:
+async def count_products(db: Database) -> int:
     async with db.readers() as reader:
-        return await reader.scalar(select(func.count()).select_from(Item)) or 0
+        return await reader.scalar(select(func.count()).select_from(Product)) or 0
 
 
 async def test_a_commit_that_fails_is_an_error_response(
@@ -40,7 +40,7 @@ async def test_a_commit_that_fails_is_an_error_response(
 
     response = await client.post("/probe")
     assert response.status_code in {409, 503}
-    assert await count_items(db) == 0
+    assert await count_products(db) == 0
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def test_any_exception_rolls_back(
 
     response = await client.post("/probe")
     assert response.status_code == code
-    assert await count_items(db) == 0
+    assert await count_products(db) == 0
 
 
 async def test_a_failure_in_a_savepoint_leaves_the_rest(
@@ -71,12 +71,12 @@ async def test_a_failure_in_a_savepoint_leaves_the_rest(
             async with session.begin_nested():
                 session.add(lamp())
         except IntegrityError:
-            session.add(Item(name="Another lamp", category="light", quantity=1))
+            session.add(Product(name="Another lamp", category="light", quantity=1))
         return "stored"
 
     response = await client.post("/probe")
     assert response.json() == "stored"
-    assert await count_items(db) == 2
+    assert await count_products(db) == 2
 
 
 async def test_several_tables_are_written_all_or_nothing(
@@ -84,15 +84,15 @@ async def test_several_tables_are_written_all_or_nothing(
 ) -> None:
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
-        item = lamp()
-        session.add(item)
+        product = lamp()
+        session.add(product)
         await session.flush()
-        await session.execute(insert(notes).values(item_id=item.id))
-        await session.execute(insert(notes).values(item_id=item.id + 1))
+        await session.execute(insert(notes).values(product_id=product.id))
+        await session.execute(insert(notes).values(product_id=product.id + 1))
 
     response = await client.post("/probe")
     assert response.status_code == 409
-    assert await count_items(db) == 0
+    assert await count_products(db) == 0
     async with db.readers() as reader:
         assert await reader.scalar(select(func.count()).select_from(notes)) == 0
 
@@ -108,7 +108,7 @@ async def test_a_response_that_does_not_fit_its_model_rolls_back(
 
     response = await client.post("/probe")
     assert response.status_code == 500
-    assert await count_items(db) == 0
+    assert await count_products(db) == 0
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["stored", "rolled back"])
@@ -120,7 +120,7 @@ async def test_a_reader_beside_a_session_is_that_session(
     @app.post("/probe")
     async def probe(reader: ReaderDep, session: SessionDep) -> int | None:
         session.add(lamp())
-        found = await reader.scalar(select(func.count()).select_from(Item))
+        found = await reader.scalar(select(func.count()).select_from(Product))
         if fails:
             raise HTTPException(418)
         return found
@@ -128,7 +128,7 @@ async def test_a_reader_beside_a_session_is_that_session(
     response = await client.post("/probe")
     assert response.status_code == (418 if fails else 200)
     assert fails or response.json() == 1
-    assert await count_items(db) == (0 if fails else 1)
+    assert await count_products(db) == (0 if fails else 1)
 
 
 async def test_a_background_task_sees_the_row(
@@ -137,7 +137,7 @@ async def test_a_background_task_sees_the_row(
     seen: list[int] = []
 
     async def count_later(db: Database) -> None:
-        seen.append(await count_items(db))
+        seen.append(await count_products(db))
 
     @app.post("/probe")
     async def probe(request: Request, session: SessionDep, tasks: BackgroundTasks) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
 from app.dialect import Isolation
-from app.items.models import Item
 from tests.conftest import at_once
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
@@ -24,19 +24,19 @@ async def open_accounts(db: Database) -> list[int]:
         for number in range(ACCOUNTS)
     ]
     async with db.sessions.begin() as session:
-        await session.execute(insert(Item), accounts)
-        keys = await session.scalars(select(Item.id).order_by(Item.id))
+        await session.execute(insert(Product), accounts)
+        keys = await session.scalars(select(Product.id).order_by(Product.id))
         return list(keys)
 
 
 async def total(db: Database) -> int:
     async with db.readers() as reader:
-        return await reader.scalar(select(func.sum(Item.quantity))) or 0
+        return await reader.scalar(select(func.sum(Product.quantity))) or 0
 
 
 async def transfer(session: AsyncSession, keys: list[int], *, lock: bool) -> None:
     """Read two balances, compute in Python, write both: what loses money where it can."""
-    query = select(Item).where(Item.id.in_(keys)).order_by(Item.id)
+    query = select(Product).where(Product.id.in_(keys)).order_by(Product.id)
     found = await session.scalars(query.with_for_update() if lock else query)
     giver, taker = found.all()
     giver.quantity -= 1
@@ -67,7 +67,7 @@ async def test_money_is_conserved_by_locked_rows(db: Database) -> None:
     await move_money(db, None)
     assert await total(db) == 100 * ACCOUNTS
     async with db.readers() as reader:
-        changed = await reader.scalars(select(Item.quantity).where(Item.quantity != 100))
+        changed = await reader.scalars(select(Product.quantity).where(Product.quantity != 100))
         assert changed.all()
 
 
@@ -85,7 +85,7 @@ async def test_other_errors_are_not_tried_again(db: Database) -> None:
 
 async def test_a_read_only_unit_of_work_cannot_write(db: Database) -> None:
     async def work(session: AsyncSession) -> None:
-        session.add(Item(name="Lamp", category="light", quantity=1))
+        session.add(Product(name="Lamp", category="light", quantity=1))
         await session.flush()
 
     with pytest.raises(DBAPIError):
@@ -96,10 +96,10 @@ async def test_a_read_only_unit_of_work_cannot_write(db: Database) -> None:
 
 async def test_a_connection_that_only_read_writes_again(db: Database) -> None:
     async def read(session: AsyncSession) -> int:
-        return await session.scalar(select(func.count()).select_from(Item)) or 0
+        return await session.scalar(select(func.count()).select_from(Product)) or 0
 
     async def write(session: AsyncSession) -> None:
-        session.add(Item(name="Lamp", category="light", quantity=1))
+        session.add(Product(name="Lamp", category="light", quantity=1))
 
     assert await db.run(read, read_only=True) == 0
     await db.run(write)

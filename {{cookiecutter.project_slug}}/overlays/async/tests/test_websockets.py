@@ -10,9 +10,9 @@ from sqlalchemy import QueuePool, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database, ReaderDep, SessionDep
-from app.items.models import Item
 from app.settings import Settings
 from tests.conftest import serving
+from tests.products import Product
 
 URL = "ws://test/probe"
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.commits
 
 
 async def store(session: AsyncSession, name: str) -> None:
-    session.add(Item(name=name, category="socket", quantity=1))
+    session.add(Product(name=name, category="socket", quantity=1))
     await session.flush()
 
 
-async def count_items(session: AsyncSession) -> int:
-    return await session.scalar(select(func.count()).select_from(Item)) or 0
+async def count_products(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).select_from(Product)) or 0
 
 
 def is_problem(error: WebSocketUpgradeError) -> bool:
@@ -41,13 +41,13 @@ async def test_what_a_session_stores_is_committed_when_the_endpoint_ends(
         assert reader is session
         await store(session, "Lamp")
         await websocket.accept()
-        await websocket.send_json(await count_items(reader))
+        await websocket.send_json(await count_products(reader))
         await websocket.close()
 
     async with serving(app, {"db": db}) as client, client.websocket(URL) as socket:
         assert await socket.receive_json() == 1
     async with db.readers() as reader:
-        assert await count_items(reader) == 1
+        assert await count_products(reader) == 1
 
 
 async def test_a_unit_of_work_for_each_message_holds_nothing_in_between(
@@ -59,7 +59,7 @@ async def test_a_unit_of_work_for_each_message_holds_nothing_in_between(
         async for name in websocket.iter_text():
             async with db.unit() as session:
                 await store(session, name)
-                count = await count_items(session)
+                count = await count_products(session)
             await websocket.send_json([count, cast("QueuePool", db.engine.pool).checkedout()])
             if count == 3:
                 break
@@ -75,7 +75,7 @@ async def test_an_error_before_the_handshake_is_its_answer(
     app: FastAPI, db: Database, settings: Settings
 ) -> None:
     async def user(reader: ReaderDep) -> str:
-        await count_items(reader)
+        await count_products(reader)
         raise HTTPException(401, "Sign in first.")
 
     @app.websocket("/probe")
@@ -107,4 +107,4 @@ async def test_an_error_after_the_handshake_closes_the_socket_with_its_code(
             await socket.receive_json()
     assert closed.value.code == code
     async with db.readers() as reader:
-        assert await count_items(reader) == 0
+        assert await count_products(reader) == 0

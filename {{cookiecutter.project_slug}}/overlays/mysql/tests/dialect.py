@@ -22,7 +22,7 @@ ZONE = {"SELECT @@time_zone": "+00:00"}
 FAIL_AT_COMMIT = ["SET SESSION /*M! idle_transaction_timeout = 1, */ wait_timeout = 1"]
 PAUSE = 1.5
 
-# Values that the table of items cannot hold.
+# Values that the table of products cannot hold.
 UNFIT: dict[str, dict[str, Any]] = {
     "null": {"name": None},
     "check": {"quantity": -1},
@@ -86,4 +86,4 @@ BEGIN_READ_ONLY: list[str] = []
 REFUSED_WRITE: tuple[Any, ...] = (1792, "Cannot execute statement in a READ ONLY transaction.")
 
 # Statements that such a test refuses.
-SELF_COMMITTING = ["CREATE TABLE other (id INTEGER)", "TRUNCATE items"]
+SELF_COMMITTING = ["CREATE TABLE other (id INTEGER)", "TRUNCATE products"]

@@ -20,7 +20,7 @@ FAIL_AT_COMMIT = [
 ]
 PAUSE = 0.0
 
-# Values that the table of items cannot hold.
+# Values that the table of products cannot hold.
 UNFIT: dict[str, dict[str, Any]] = {
     "null": {"name": None},
     "check": {"quantity": -1},
@@ -29,7 +29,7 @@ UNFIT: dict[str, dict[str, Any]] = {
 }
 
 # What the log says of a name that is there already.
-DUPLICATE = "23505 uq_items_name"
+DUPLICATE = "23505 uq_products_name"
 
 UNREACHABLE = DEFAULT_URL.set(host="127.0.0.1", port=9, password="hunter2")
 

@@ -21,11 +21,11 @@ FAIL_AT_COMMIT = [
 ]
 PAUSE = 0.0
 
-# Values that the table of items cannot hold; SQLite minds neither length nor range.
+# Values that the table of products cannot hold; SQLite minds neither length nor range.
 UNFIT: dict[str, dict[str, Any]] = {"null": {"name": None}, "check": {"quantity": -1}}
 
 # What the log says of a name that is there already.
-DUPLICATE = "SQLITE_CONSTRAINT_UNIQUE items.name"
+DUPLICATE = "SQLITE_CONSTRAINT_UNIQUE products.name"
 
 UNREACHABLE = DEFAULT_URL.set(database="nowhere/at/all.db")
 

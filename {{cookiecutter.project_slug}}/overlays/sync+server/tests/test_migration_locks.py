@@ -22,11 +22,13 @@ def test_ddl_gives_up_a_table_that_a_transaction_uses(
     config = config_with_revision(
         own_settings,
         tmp_path,
-        "ALTER TABLE items ADD COLUMN extra INTEGER",
-        "ALTER TABLE items DROP COLUMN extra",
+        "ALTER TABLE used ADD COLUMN extra INTEGER",
+        "ALTER TABLE used DROP COLUMN extra",
     )
     with connected(own_settings) as db, db.engine.connect() as connection:
-        connection.execute(text("SELECT 1 FROM items"))
+        connection.execute(text("CREATE TABLE used (id INTEGER)"))
+        connection.commit()
+        connection.execute(text("SELECT 1 FROM used"))
         with pytest.raises(CommandError, match="lock that another transaction holds"):
             run_alembic(command.upgrade, config, "head")
     run_alembic(command.upgrade, config, "head")

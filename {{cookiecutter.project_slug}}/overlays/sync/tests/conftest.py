@@ -27,17 +27,18 @@ from sqlalchemy import (
     MetaData,
     Numeric,
     Table,
+    create_engine,
     event,
 )
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.schema import CreateTable, DropTable
 from starlette.types import Receive, Scope, Send
 
 from app.database import Database, connected
-from app.main import create_app
 from app.models import Base
 from app.settings import Settings
 from tests.database import database_of_run, describe_leftovers, scratch_database
+from tests.products import OwnBase, Product, create_app
 from tests.transaction import OneTransaction
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def settings() -> Iterator[Settings]:
     """The settings of the service, but for the database: that is made and migrated here."""
     with database_of_run(Settings().database_url) as url:
-        yield migrated(url)
+        settings = migrated(url)
+        create_own_tables(url)
+        yield settings
 
 
 @pytest.fixture
@@ -103,6 +106,13 @@ def migrated(url: URL) -> Settings:
     settings = Settings(database_url=url)
     command.upgrade(alembic_config(settings), "head")
     return settings
+
+
+def create_own_tables(url: URL) -> None:
+    """Create the tables that no migration knows."""
+    engine = create_engine(url, poolclass=NullPool)
+    OwnBase.metadata.create_all(engine)
+    engine.dispose()
 
 
 def alembic_config(settings: Settings) -> Config:
@@ -121,7 +131,9 @@ def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]
         if request.node.get_closest_marker("commits"):
             yield db
             with db.sessions.begin() as session:
-                for table in reversed(Base.metadata.sorted_tables):
+                for table in reversed(
+                    [*Base.metadata.sorted_tables, *OwnBase.metadata.sorted_tables]
+                ):
                     session.execute(table.delete())
             return
         with db.engine.connect() as connection:
@@ -142,9 +154,9 @@ def created(db: Database, metadata: MetaData) -> Generator[None]:
 
 @pytest.fixture
 def notes(db: Database) -> Iterator[Table]:
-    """A second table, whose rows refer to items, for a test that `commits`."""
-    items = Base.metadata.tables["items"]
-    notes = Table("notes", MetaData(), Column("item_id", Integer, ForeignKey(items.c.id)))
+    """A second table, whose rows refer to products, for a test that `commits`."""
+    key = ForeignKey(Product.__table__.c.id)
+    notes = Table("notes", MetaData(), Column("product_id", Integer, key))
     with db.engine.begin() as connection:
         connection.execute(CreateTable(notes))
     yield notes

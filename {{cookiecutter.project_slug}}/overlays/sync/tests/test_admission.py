@@ -11,10 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.database import Database, ReaderDep, SessionDep
-from app.items.models import Item
-from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf, at_once
+from tests.products import Product, create_app
 
 pytestmark = pytest.mark.commits
 
@@ -123,11 +122,11 @@ def test_a_request_that_only_reads_waits_for_no_writer(
 ) -> None:
     @app.get("/probe")
     def probe(user: Annotated[Session, Depends(by_reader)], reader: ReaderDep) -> list[str]:
-        names = reader.scalars(select(Item.name))
+        names = reader.scalars(select(Product.name))
         return list(names)
 
     with db.sessions.begin() as writer:
-        writer.add(Item(name="Lamp", category="light", quantity=1))
+        writer.add(Product(name="Lamp", category="light", quantity=1))
         writer.flush()
         begun = time.monotonic()
         response = client.get("/probe")

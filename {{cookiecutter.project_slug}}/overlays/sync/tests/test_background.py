@@ -16,21 +16,21 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.database import Database
-from app.items.models import Item
 from app.settings import Settings
 from tests.conftest import at_once
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
 
 def store(session: Session, name: str) -> None:
-    session.add(Item(name=name, category="later", quantity=1))
+    session.add(Product(name=name, category="later", quantity=1))
     session.flush()
     time.sleep(0.05)
 
 
-def count_items(session: Session) -> int:
-    return session.scalar(select(func.count()).select_from(Item)) or 0
+def count_products(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Product)) or 0
 
 
 def test_background_tasks_wait_and_requests_do_not(
@@ -58,11 +58,11 @@ def test_background_tasks_wait_and_requests_do_not(
     with ThreadPoolExecutor() as pool:
         posting = pool.submit(lambda: at_once(20, lambda: client.post("/probe")))
         threads = pool.submit(at_once, 10, in_a_thread)
-        read = at_once(30, lambda: client.get("/items"))
+        read = at_once(30, lambda: client.get("/products"))
     assert {response.status_code for response in [*posting.result(), *read]} == {200}
     assert threads.result()
     with db.unit() as session:
-        assert count_items(session) == 30
+        assert count_products(session) == 30
     # With one writer at a time a transaction has a connection before its lock: it is 1 there.
     assert 1 <= max(peaks) <= settings.unit_connections
 
@@ -88,7 +88,7 @@ def test_what_waits_in_the_background_holds_no_thread_of_requests(
         count = settings.unit_connections + 5
         waiting = pool.submit(lambda: at_once(count, lambda: client.post("/probe")))
         time.sleep(0.5)
-        assert client.get("/items").status_code == 200
+        assert client.get("/products").status_code == 200
         assert not waiting.done()
         free.set()
     assert {response.status_code for response in waiting.result()} == {200}
@@ -101,7 +101,7 @@ def test_a_loop_leaves_connections_to_others(db: Database, settings: Settings) -
     def loop() -> None:
         while not stop.is_set():
             with db.unit(read_only=True) as session:
-                count_items(session)
+                count_products(session)
 
     with ThreadPoolExecutor() as pool:
         for _ in range(settings.unit_connections):
@@ -110,7 +110,7 @@ def test_a_loop_leaves_connections_to_others(db: Database, settings: Settings) -
             for _ in range(20):
                 begun = time.monotonic()
                 with db.unit(read_only=True) as session:
-                    count_items(session)
+                    count_products(session)
                 assert time.monotonic() - begun < 5
         finally:
             stop.set()
@@ -125,7 +125,7 @@ def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:
     with pytest.raises(ValueError, match="a bug"):
         store_and_fail()
     with db.unit() as session:
-        assert count_items(session) == 0
+        assert count_products(session) == 0
 
 
 def test_a_unit_that_only_reads_cannot_write(db: Database) -> None:
@@ -154,7 +154,7 @@ def test_a_stream_reads_in_units_of_its_own(app: FastAPI, client: TestClient, db
     def probe(request: Request) -> StreamingResponse:
         async def lines() -> AsyncIterator[str]:
             for _ in range(3):
-                found = await request.state.db.run_in_background(count_items, read_only=True)
+                found = await request.state.db.run_in_background(count_products, read_only=True)
                 yield f"{found};"
 
         return StreamingResponse(lines())

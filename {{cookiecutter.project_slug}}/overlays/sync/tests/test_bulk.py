@@ -24,10 +24,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.bulk import store_rows
 from app.database import Database
-from app.items.models import Item
 from app.models import Base, Timestamped
 from app.reading import ReadOnlyError
 from tests.conftest import created
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
@@ -118,18 +118,18 @@ ROWS = [
 ]
 
 
-def count_items(db: Database) -> int:
+def count_products(db: Database) -> int:
     with db.readers() as reader:
-        return reader.scalar(select(func.count()).select_from(Item)) or 0
+        return reader.scalar(select(func.count()).select_from(Product)) or 0
 
 
 def test_many_rows_are_stored_as_they_are(db: Database) -> None:
     with db.sessions.begin() as session:
-        store_rows(session, Item, ROWS)
-        store_rows(session, Item, [])
-    assert count_items(db) == len(ROWS)
+        store_rows(session, Product, ROWS)
+        store_rows(session, Product, [])
+    assert count_products(db) == len(ROWS)
     with db.readers() as reader:
-        found = reader.scalar(select(Item.name).where(Item.category == "strange"))
+        found = reader.scalar(select(Product.name).where(Product.category == "strange"))
     assert found == STRANGE
 
 
@@ -139,19 +139,19 @@ def test_many_rows_are_rolled_back_with_their_transaction(
 ) -> None:
     def store_and_fail() -> None:
         with db.sessions.begin() as session:
-            store_rows(session, Item, ROWS)
-            store_rows(session, Item, again)
+            store_rows(session, Product, ROWS)
+            store_rows(session, Product, again)
             raise ValueError("a bug")
 
     with pytest.raises((DBAPIError, ValueError)):
         store_and_fail()
-    assert count_items(db) == 0
+    assert count_products(db) == 0
 
 
 def test_a_reader_stores_no_rows(db: Database) -> None:
     with db.readers() as reader, pytest.raises(ReadOnlyError):
-        store_rows(reader, Item, ROWS)
-    assert count_items(db) == 0
+        store_rows(reader, Product, ROWS)
+    assert count_products(db) == 0
 
 
 def test_many_rows_are_stored_as_one_is(db: Database) -> None:

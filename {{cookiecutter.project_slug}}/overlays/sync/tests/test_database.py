@@ -5,10 +5,10 @@ from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.pool import NullPool
 
 from app.database import Database, connected
-from app.items.models import Item
 from app.settings import Settings
 from tests.conftest import forget
 from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID, ZONE
+from tests.products import Product
 
 
 def test_the_development_database_is_never_touched(db: Database) -> None:
@@ -55,23 +55,23 @@ def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Database)
 @pytest.mark.parametrize("_round", [1, 2])
 def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int) -> None:
     with db.sessions.begin() as session:
-        session.add(Item(name="Lamp", category="light", quantity=1))
+        session.add(Product(name="Lamp", category="light", quantity=1))
     with db.readers() as reader:
-        assert reader.scalar(select(func.count()).select_from(Item)) == 1
+        assert reader.scalar(select(func.count()).select_from(Product)) == 1
 
 
 @pytest.mark.commits
 def test_a_transaction_that_nobody_ended_is_rolled_back(db: Database) -> None:
-    def count_items() -> int | None:
+    def count_products() -> int | None:
         with db.readers() as reader:
-            return reader.scalar(select(func.count()).select_from(Item))
+            return reader.scalar(select(func.count()).select_from(Product))
 
-    assert count_items() == 0
+    assert count_products() == 0
     connection = db.engine.connect()  # the pool has this one alone
-    connection.execute(insert(Item), [{"name": "Lamp", "category": "light", "quantity": 1}])
+    connection.execute(insert(Product), [{"name": "Lamp", "category": "light", "quantity": 1}])
     forget(connection)
-    assert count_items() == 0
+    assert count_products() == 0
     with db.sessions.begin() as session:
         session.execute(select(1))
-    assert count_items() == 0
+    assert count_products() == 0
     assert "Connections in pool: 1 " in db.engine.pool.status()

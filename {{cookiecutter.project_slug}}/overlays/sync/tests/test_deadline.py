@@ -10,10 +10,9 @@ from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from app.database import Database, SessionDep
-from app.items.models import Item
-from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf
+from tests.products import Product, create_app
 
 pytestmark = pytest.mark.commits
 
@@ -35,7 +34,7 @@ def test_a_request_beyond_its_deadline_is_rolled_back(
 
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
-        session.add(Item(name="Lamp", category="light", quantity=1))
+        session.add(Product(name="Lamp", category="light", quantity=1))
         session.flush()
         time.sleep(0.8)
 
@@ -49,7 +48,7 @@ def test_a_request_beyond_its_deadline_is_rolled_back(
         after = client.get("/health/ready")
         assert after.status_code == 200
     with db.readers() as reader:
-        assert reader.scalar(select(func.count()).select_from(Item)) == 0
+        assert reader.scalar(select(func.count()).select_from(Product)) == 0
 
 
 def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
@@ -57,8 +56,8 @@ def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
 ) -> None:
     app = create_app(settings.model_copy(update={"request_timeout": 1.0}))
     with client_of(app) as client:
-        response = client.post("/items", json={"name": "Lamp", "category": "light"})
-        found = client.get(f"/items/{response.json()['id']}")
+        response = client.post("/products", json={"name": "Lamp", "category": "light"})
+        found = client.get(f"/products/{response.json()['id']}")
     assert (response.status_code, found.status_code) == (201, 200)
 
 

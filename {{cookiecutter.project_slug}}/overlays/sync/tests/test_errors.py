@@ -13,11 +13,10 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.database import Database, ReaderDep, SessionDep
-from app.items.models import Item
-from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf
 from tests.dialect import DEMOTE, NAN, REFUSED, UNFIT
+from tests.products import Product, create_app
 
 pytestmark = pytest.mark.commits
 
@@ -28,28 +27,28 @@ def assert_problem(response: Response, code: int) -> None:
     assert response.status_code == code, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert ("Retry-After" in response.headers) == (code == 503)
-    for secret in ("INSERT", "items", "Lamp", "constraint", "xxx"):
+    for secret in ("INSERT", "products", "Lamp", "constraint", "xxx"):
         assert secret not in response.text
 
 
-def insert_item(app: FastAPI, client: TestClient, values: dict[str, Any]) -> Response:
+def insert_product(app: FastAPI, client: TestClient, values: dict[str, Any]) -> Response:
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
-        session.execute(insert(Item).values(**values))
+        session.execute(insert(Product).values(**values))
 
     return client.post("/probe")
 
 
 def test_a_duplicate_is_a_conflict(app: FastAPI, client: TestClient) -> None:
-    client.post("/items", json=LAMP)
-    assert_problem(insert_item(app, client, LAMP), 409)
+    client.post("/products", json=LAMP)
+    assert_problem(insert_product(app, client, LAMP), 409)
 
 
 @pytest.mark.parametrize("values", UNFIT.values(), ids=UNFIT)
 def test_a_value_that_does_not_fit_is_refused(
     values: dict[str, Any], app: FastAPI, client: TestClient
 ) -> None:
-    assert_problem(insert_item(app, client, LAMP | values), 422)
+    assert_problem(insert_product(app, client, LAMP | values), 422)
 
 
 def test_a_reference_to_nothing_is_a_conflict(
@@ -57,7 +56,7 @@ def test_a_reference_to_nothing_is_a_conflict(
 ) -> None:
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
-        session.execute(insert(notes).values(item_id=404))
+        session.execute(insert(notes).values(product_id=404))
 
     assert_problem(client.post("/probe"), 409)
 
@@ -116,8 +115,8 @@ def test_a_database_that_lets_nobody_in_is_no_fault_of_the_client(
     url = settings.database_url.set(**parts)
     app = create_app(settings.model_copy(update={"database_url": url}))
     with client_of(app) as client:
-        assert_problem(client.get("/items"), 503)
-        assert_problem(client.post("/items", json=LAMP), 503)
+        assert_problem(client.get("/products"), 503)
+        assert_problem(client.post("/products", json=LAMP), 503)
         assert_problem(client.get("/health/ready"), 503)
 
 
@@ -153,11 +152,11 @@ def test_a_row_that_was_changed_meanwhile_is_a_conflict_and_not_tried_again(
 
     def work(session: Session) -> None:
         tries.append(1)
-        item = Item(**LAMP)
-        session.add(item)
+        product = Product(**LAMP)
+        session.add(product)
         session.flush()
-        session.execute(delete(Item), execution_options={"synchronize_session": False})
-        item.quantity += 1
+        session.execute(delete(Product), execution_options={"synchronize_session": False})
+        product.quantity += 1
 
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
@@ -175,14 +174,14 @@ def test_a_connection_that_takes_no_writes_any_more_is_renewed(
     with db.sessions.begin() as session:
         connection = session.connection()
         connection.exec_driver_sql(DEMOTE)
-    assert_problem(client.post("/items", json=LAMP), 503)
-    created = client.post("/items", json=LAMP)
+    assert_problem(client.post("/products", json=LAMP), 503)
+    created = client.post("/products", json=LAMP)
     assert created.status_code == 201, created.text
 
 
 def test_a_connection_is_kept_where_the_unit_of_work_was_to_read_only(db: Database) -> None:
     def work(session: Session) -> None:
-        session.execute(insert(Item).values(**LAMP))
+        session.execute(insert(Product).values(**LAMP))
 
     with pytest.raises(DBAPIError) as refused:
         db.run(work, read_only=True)

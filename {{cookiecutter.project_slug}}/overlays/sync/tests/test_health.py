@@ -7,10 +7,10 @@ from fastapi.testclient import TestClient
 
 from app import health
 from app.database import Database
-from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ClientOf, at_once, broken_connections, delay_connections
 from tests.dialect import UNREACHABLE
+from tests.products import create_app
 
 
 def test_a_service_with_its_database_is_ready(client: TestClient) -> None:
@@ -26,9 +26,9 @@ def test_a_service_without_its_database_lives_but_is_not_ready(client_of: Client
         assert live.status_code == 200
         ready = client.get("/health/ready")
         assert (ready.status_code, ready.json()["parts"]) == (503, {"database": "down"})
-        items = client.get("/items")
-        assert items.status_code == 503
-        assert items.headers["Retry-After"]
+        products = client.get("/products")
+        assert products.status_code == 503
+        assert products.headers["Retry-After"]
 
 
 @pytest.mark.commits

@@ -14,11 +14,11 @@ from httpx2 import Response
 from structlog.testing import capture_logs
 
 from app.database import SessionDep
-from app.main import create_app
 from app.middleware import HEADERS
 from app.settings import Settings
 from tests.conftest import ClientOf
 from tests.dialect import UNREACHABLE
+from tests.products import create_app
 
 ORIGIN = "https://app.example.com"
 
@@ -43,19 +43,19 @@ class Case:
 JSON = {"Content-Type": "application/json"}
 PREFLIGHT = {"Access-Control-Request-Method": "PATCH"}
 CASES = {
-    "ok": Case(200, "GET", "/items"),
-    "redirect": Case(307, "GET", "/items/"),
-    "not JSON": Case(422, "POST", "/items", JSON, b"{"),
-    "not UTF-8": Case(400, "POST", "/items", JSON, b"\xff"),
-    "another host": Case(400, "GET", "/items", {"Host": "other.example.com"}),
+    "ok": Case(200, "GET", "/products"),
+    "redirect": Case(307, "GET", "/products/"),
+    "not JSON": Case(422, "POST", "/products", JSON, b"{"),
+    "not UTF-8": Case(400, "POST", "/products", JSON, b"\xff"),
+    "another host": Case(400, "GET", "/products", {"Host": "other.example.com"}),
     "nothing there": Case(404, "GET", "/nowhere"),
-    "another method": Case(405, "DELETE", "/items"),
-    "too large": Case(413, "POST", "/items", JSON, b"x" * 101),
-    "too large for a GET": Case(413, "GET", "/items", {"Content-Length": "101"}),
+    "another method": Case(405, "DELETE", "/products"),
+    "too large": Case(413, "POST", "/products", JSON, b"x" * 101),
+    "too large for a GET": Case(413, "GET", "/products", {"Content-Length": "101"}),
     "too large for its route": Case(413, "POST", "/small", JSON, b'"x"'),
     "a bug": Case(500, "GET", "/probe"),
     "too slow": Case(503, "GET", "/slow"),
-    "preflight": Case(200, "OPTIONS", "/items", PREFLIGHT),
+    "preflight": Case(200, "OPTIONS", "/products", PREFLIGHT),
 }
 
 
@@ -122,7 +122,7 @@ def test_a_preflight_of_another_origin_is_a_problem_too(
 ) -> None:
     with client_of(strict_app) as client:
         headers = PREFLIGHT | {"Origin": "https://evil.example.com"}
-        response = client.options("/items", headers=headers)
+        response = client.options("/products", headers=headers)
     assert_problem(response, 400)
     assert_protected(response)
     assert "Access-Control-Allow-Origin" not in response.headers
@@ -135,7 +135,7 @@ def test_a_body_of_unknown_length_is_limited_too(strict_app: FastAPI, client_of:
 
     with client_of(strict_app) as client:
         headers = JSON | {"Origin": ORIGIN}
-        response = client.post("/items", content=chunks(), headers=headers)
+        response = client.post("/products", content=chunks(), headers=headers)
     assert "Content-Length" not in response.request.headers
     assert_problem(response, 413)
     assert_protected(response)
@@ -187,7 +187,7 @@ def test_the_cause_of_a_body_that_cannot_be_parsed_is_logged(
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     with client_of(app) as client:
         upload = client.post("/probe", files={"file": b"s3cret" * 2**18})
-        latin = client.post("/items", content=b'{"name": "s3cret \xff"}', headers=JSON)
+        latin = client.post("/products", content=b'{"name": "s3cret \xff"}', headers=JSON)
     assert_problem(upload, 400)
     assert_problem(latin, 400)
     told = [it.getMessage() for it in caplog.records if it.name == "app.errors"]
@@ -243,7 +243,7 @@ def test_secrets_are_neither_logged_nor_answered(
     add_bug(app)
     told = []
     with caplog.at_level(logging.DEBUG), capture_logs() as lines, client_of(app) as client:
-        for path in ("/items", "/health/ready", "/probe"):
+        for path in ("/products", "/health/ready", "/probe"):
             response = client.get(path, headers={"Authorization": "Bearer s3cret"})
             told.append(response.text)
     for secret in ("s3cret", UNREACHABLE.password or "s3cret"):

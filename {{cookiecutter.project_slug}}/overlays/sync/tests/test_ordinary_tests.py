@@ -11,18 +11,18 @@ from sqlalchemy.orm import Session
 
 from app.database import Database, ReaderDep, SessionDep
 from app.dialect import transaction_options
-from app.items.models import Item
 from tests.conftest import at_once
 from tests.dialect import SELF_COMMITTING
+from tests.products import Product
 from tests.transaction import OneTransactionError
 
 
-def lamp() -> Item:
-    return Item(name="Lamp", category="light", quantity=1)
+def lamp() -> Product:
+    return Product(name="Lamp", category="light", quantity=1)
 
 
-def count_items(session: Session) -> int:
-    return session.scalar(select(func.count()).select_from(Item)) or 0
+def count_products(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Product)) or 0
 
 
 def test_a_write_through_a_reader_is_refused(
@@ -37,7 +37,7 @@ def test_a_write_through_a_reader_is_refused(
     assert response.status_code == 500
     assert "take SessionDep" in caplog.text
     with db.readers() as reader:
-        assert count_items(reader) == 0
+        assert count_products(reader) == 0
 
 
 @pytest.mark.parametrize("_round", [1, 2])
@@ -45,14 +45,14 @@ def test_what_is_committed_is_seen_in_this_test_alone(db: Database, _round: int)
     with db.sessions.begin() as session:
         session.add(lamp())
     with db.sessions() as session:
-        session.execute(select(Item))
+        session.execute(select(Product))
         session.rollback()
-        session.add(Item(name="Door", category="x", quantity=1))
+        session.add(Product(name="Door", category="x", quantity=1))
         session.flush()
     with db.engine.connect() as connection:
-        connection.execute(select(Item))
+        connection.execute(select(Product))
     with db.readers() as reader:
-        assert count_items(reader) == 1
+        assert count_products(reader) == 1
 
 
 def test_a_second_session_is_refused_while_the_first_has_a_connection(db: Database) -> None:
@@ -60,10 +60,10 @@ def test_a_second_session_is_refused_while_the_first_has_a_connection(db: Databa
         first.add(lamp())
         first.flush()
         with pytest.raises(OneTransactionError, match=r"with @pytest\.mark\.commits"):
-            db.run(count_items)
-        assert count_items(first) == 1
+            db.run(count_products)
+        assert count_products(first) == 1
     with db.readers() as reader:
-        assert count_items(reader) == 1
+        assert count_products(reader) == 1
 
 
 def test_two_requests_at_once_are_refused(
@@ -80,12 +80,12 @@ def test_two_requests_at_once_are_refused(
 
 
 def test_an_isolation_level_is_refused_where_it_is_not_that_of_the_test(db: Database) -> None:
-    assert db.run(count_items) == 0
+    assert db.run(count_products) == 0
     if transaction_options("SERIALIZABLE", read_only=False):
         with pytest.raises(OneTransactionError, match="SERIALIZABLE"):
-            db.run(count_items, isolation="SERIALIZABLE")
+            db.run(count_products, isolation="SERIALIZABLE")
     else:
-        assert db.run(count_items, isolation="SERIALIZABLE") == 0
+        assert db.run(count_products, isolation="SERIALIZABLE") == 0
 
 
 def test_a_unit_of_work_that_only_reads_cannot_write(db: Database) -> None:
@@ -96,20 +96,20 @@ def test_a_unit_of_work_that_only_reads_cannot_write(db: Database) -> None:
     with pytest.raises(DBAPIError):
         db.run(work, read_only=True)
     db.run(work)
-    assert db.run(count_items, read_only=True) == 1
+    assert db.run(count_products, read_only=True) == 1
 
 
 def test_a_reader_goes_on_after_an_error(db: Database) -> None:
     with db.readers() as reader:
         with pytest.raises(DBAPIError):
             reader.scalar(select(text("nothing")).select_from(text("nowhere")))
-        assert count_items(reader) == 0
+        assert count_products(reader) == 0
 
 
 @pytest.mark.parametrize("statement", ["COMMIT", *SELF_COMMITTING])
 def test_a_statement_that_ends_the_transaction_is_refused(statement: str, db: Database) -> None:
     with db.sessions() as session:
-        assert count_items(session) == 0
+        assert count_products(session) == 0
         with pytest.raises(OneTransactionError, match="ends a transaction"):
             session.execute(text(statement))
 
@@ -119,7 +119,7 @@ def test_a_connection_that_is_lost_is_not_replaced(db: Database) -> None:
         connection = session.connection()
         connection.invalidate()
     with pytest.raises(OneTransactionError, match="was lost"):
-        db.run(count_items)
+        db.run(count_products)
 
 
 def test_an_exception_that_nothing_handles_is_logged_with_its_traceback(

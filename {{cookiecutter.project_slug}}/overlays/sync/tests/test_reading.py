@@ -7,8 +7,8 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from app.database import Database
-from app.items.models import Item
 from app.reading import ReadOnlyError
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
@@ -16,25 +16,25 @@ LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
 
 
 def add(session: Session) -> None:
-    session.add(Item(**LAMP))
+    session.add(Product(**LAMP))
     session.flush()
 
 
 def execute_insert(session: Session) -> None:
-    session.execute(insert(Item), [LAMP])
+    session.execute(insert(Product), [LAMP])
 
 
 def execute_text(session: Session) -> None:
-    session.execute(text("INSERT INTO items VALUES (1, 'Lamp', 'light', 1)"))
+    session.execute(text("INSERT INTO products VALUES (1, 'Lamp', 'light', 1)"))
 
 
 def select_from_insert(session: Session) -> None:
-    session.execute(select(insert(Item).values(LAMP).returning(Item.id).cte()))
+    session.execute(select(insert(Product).values(LAMP).returning(Product.id).cte()))
 
 
 def insert_by_connection(session: Session) -> None:
     connection = session.connection()
-    connection.execute(insert(Item).values(LAMP))
+    connection.execute(insert(Product).values(LAMP))
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_a_reader_refuses_to_write(write: Callable[[Session], None], db: Databas
     with db.readers() as reader, pytest.raises(ReadOnlyError, match="only"):
         write(reader)
     with db.readers() as reader:
-        assert reader.scalar(select(func.count()).select_from(Item)) == 0
+        assert reader.scalar(select(func.count()).select_from(Product)) == 0

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from app import logs
 from app.bulk import store_rows
 from app.database import Database, SessionDep
-from app.items.models import Item
 from app.settings import Settings
 from tests.dialect import DUPLICATE
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
@@ -57,8 +57,8 @@ def duplicate(db: Database) -> DBAPIError:
 
     def insert_twice() -> None:
         with db.sessions.begin() as session:
-            session.execute(insert(Item).values(ROW))
-            session.execute(insert(Item).values(ROW))
+            session.execute(insert(Product).values(ROW))
+            session.execute(insert(Product).values(ROW))
 
     with pytest.raises(DBAPIError) as raised:
         insert_twice()
@@ -76,14 +76,14 @@ def test_an_answer_of_the_database_is_logged_without_values(
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
         if not values:
-            session.execute(insert(Item).values(ROW))
-        session.execute(insert(Item).values(ROW | values))
+            session.execute(insert(Product).values(ROW))
+        session.execute(insert(Product).values(ROW | values))
 
     response = client.post("/probe")
     logged = log()
     if response.is_error:  # not every database limits the length of a text
         assert f"POST /probe is answered {response.status_code}" in logged
-        assert "INSERT INTO items" in logged
+        assert "INSERT INTO products" in logged
     assert EMAIL not in logged
 
 
@@ -92,7 +92,9 @@ def test_a_text_for_a_number_is_logged_without_it(
 ) -> None:
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
-        statement = "INSERT INTO items (name, category, quantity) VALUES ('Lamp', 'light', :value)"
+        statement = (
+            "INSERT INTO products (name, category, quantity) VALUES ('Lamp', 'light', :value)"
+        )
         session.execute(text(statement), {"value": EMAIL})
 
     client.post("/probe")
@@ -102,7 +104,7 @@ def test_a_text_for_a_number_is_logged_without_it(
 def test_many_rows_are_logged_without_values(log: Log, db: Database) -> None:
     def store_twice() -> None:
         with db.sessions.begin() as session:
-            store_rows(session, Item, [ROW, ROW])
+            store_rows(session, Product, [ROW, ROW])
 
     with pytest.raises(DBAPIError) as raised:
         store_twice()
@@ -114,7 +116,7 @@ def test_the_line_names_the_code_and_the_statement(log: Log, db: Database) -> No
     logging.getLogger("app").error("It broke: %s", duplicate(db))
     logged = log()
     assert DUPLICATE in logged
-    assert "INSERT INTO items" in logged
+    assert "INSERT INTO products" in logged
     assert EMAIL not in logged
 
 
@@ -144,7 +146,7 @@ def test_a_traceback_shows_no_values_and_no_local_variables(log: Log, db: Databa
 def test_an_error_that_quotes_another_is_logged_without_it(log: Log, db: Database) -> None:
     def go_on_after_an_error() -> None:
         with db.sessions() as session:
-            session.add_all([Item(**ROW), Item(**ROW)])
+            session.add_all([Product(**ROW), Product(**ROW)])
             with pytest.raises(DBAPIError):
                 session.flush()
             session.execute(text("SELECT 1"))

@@ -11,19 +11,19 @@ from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from app.database import Database, ReaderDep, SessionDep
-from app.items.models import Item
 from tests.dialect import FAIL_AT_COMMIT, PAUSE
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
 
-def lamp() -> Item:
-    return Item(name="Lamp", category="light", quantity=1)
+def lamp() -> Product:
+    return Product(name="Lamp", category="light", quantity=1)
 
 
-def count_items(db: Database) -> int:
+def count_products(db: Database) -> int:
     with db.readers() as reader:
-        return reader.scalar(select(func.count()).select_from(Item)) or 0
+        return reader.scalar(select(func.count()).select_from(Product)) or 0
 
 
 def test_a_commit_that_fails_is_an_error_response(
@@ -40,7 +40,7 @@ def test_a_commit_that_fails_is_an_error_response(
 
     response = client.post("/probe")
     assert response.status_code in {409, 503}
-    assert count_items(db) == 0
+    assert count_products(db) == 0
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_any_exception_rolls_back(
 
     response = client.post("/probe")
     assert response.status_code == code
-    assert count_items(db) == 0
+    assert count_products(db) == 0
 
 
 def test_a_failure_in_a_savepoint_leaves_the_rest(
@@ -71,12 +71,12 @@ def test_a_failure_in_a_savepoint_leaves_the_rest(
             with session.begin_nested():
                 session.add(lamp())
         except IntegrityError:
-            session.add(Item(name="Another lamp", category="light", quantity=1))
+            session.add(Product(name="Another lamp", category="light", quantity=1))
         return "stored"
 
     response = client.post("/probe")
     assert response.json() == "stored"
-    assert count_items(db) == 2
+    assert count_products(db) == 2
 
 
 def test_several_tables_are_written_all_or_nothing(
@@ -84,15 +84,15 @@ def test_several_tables_are_written_all_or_nothing(
 ) -> None:
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
-        item = lamp()
-        session.add(item)
+        product = lamp()
+        session.add(product)
         session.flush()
-        session.execute(insert(notes).values(item_id=item.id))
-        session.execute(insert(notes).values(item_id=item.id + 1))
+        session.execute(insert(notes).values(product_id=product.id))
+        session.execute(insert(notes).values(product_id=product.id + 1))
 
     response = client.post("/probe")
     assert response.status_code == 409
-    assert count_items(db) == 0
+    assert count_products(db) == 0
     with db.readers() as reader:
         assert reader.scalar(select(func.count()).select_from(notes)) == 0
 
@@ -108,7 +108,7 @@ def test_a_response_that_does_not_fit_its_model_rolls_back(
 
     response = client.post("/probe")
     assert response.status_code == 500
-    assert count_items(db) == 0
+    assert count_products(db) == 0
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["stored", "rolled back"])
@@ -120,7 +120,7 @@ def test_a_reader_beside_a_session_is_that_session(
     @app.post("/probe")
     def probe(reader: ReaderDep, session: SessionDep) -> int | None:
         session.add(lamp())
-        found = reader.scalar(select(func.count()).select_from(Item))
+        found = reader.scalar(select(func.count()).select_from(Product))
         if fails:
             raise HTTPException(418)
         return found
@@ -128,14 +128,14 @@ def test_a_reader_beside_a_session_is_that_session(
     response = client.post("/probe")
     assert response.status_code == (418 if fails else 200)
     assert fails or response.json() == 1
-    assert count_items(db) == (0 if fails else 1)
+    assert count_products(db) == (0 if fails else 1)
 
 
 def test_a_background_task_sees_the_row(app: FastAPI, client: TestClient, db: Database) -> None:
     seen: list[int] = []
 
     def count_later(db: Database) -> None:
-        seen.append(count_items(db))
+        seen.append(count_products(db))
 
     @app.post("/probe")
     def probe(request: Request, session: SessionDep, tasks: BackgroundTasks) -> None:

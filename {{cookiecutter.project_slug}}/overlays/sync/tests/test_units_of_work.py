@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.dialect import Isolation
-from app.items.models import Item
 from tests.conftest import at_once
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
@@ -24,19 +24,19 @@ def open_accounts(db: Database) -> list[int]:
         for number in range(ACCOUNTS)
     ]
     with db.sessions.begin() as session:
-        session.execute(insert(Item), accounts)
-        keys = session.scalars(select(Item.id).order_by(Item.id))
+        session.execute(insert(Product), accounts)
+        keys = session.scalars(select(Product.id).order_by(Product.id))
         return list(keys)
 
 
 def total(db: Database) -> int:
     with db.readers() as reader:
-        return reader.scalar(select(func.sum(Item.quantity))) or 0
+        return reader.scalar(select(func.sum(Product.quantity))) or 0
 
 
 def transfer(session: Session, keys: list[int], *, lock: bool) -> None:
     """Read two balances, compute in Python, write both: what loses money where it can."""
-    query = select(Item).where(Item.id.in_(keys)).order_by(Item.id)
+    query = select(Product).where(Product.id.in_(keys)).order_by(Product.id)
     found = session.scalars(query.with_for_update() if lock else query)
     giver, taker = found.all()
     giver.quantity -= 1
@@ -67,7 +67,7 @@ def test_money_is_conserved_by_locked_rows(db: Database) -> None:
     move_money(db, None)
     assert total(db) == 100 * ACCOUNTS
     with db.readers() as reader:
-        changed = reader.scalars(select(Item.quantity).where(Item.quantity != 100))
+        changed = reader.scalars(select(Product.quantity).where(Product.quantity != 100))
         assert changed.all()
 
 
@@ -85,7 +85,7 @@ def test_other_errors_are_not_tried_again(db: Database) -> None:
 
 def test_a_read_only_unit_of_work_cannot_write(db: Database) -> None:
     def work(session: Session) -> None:
-        session.add(Item(name="Lamp", category="light", quantity=1))
+        session.add(Product(name="Lamp", category="light", quantity=1))
         session.flush()
 
     with pytest.raises(DBAPIError):
@@ -96,10 +96,10 @@ def test_a_read_only_unit_of_work_cannot_write(db: Database) -> None:
 
 def test_a_connection_that_only_read_writes_again(db: Database) -> None:
     def read(session: Session) -> int:
-        return session.scalar(select(func.count()).select_from(Item)) or 0
+        return session.scalar(select(func.count()).select_from(Product)) or 0
 
     def write(session: Session) -> None:
-        session.add(Item(name="Lamp", category="light", quantity=1))
+        session.add(Product(name="Lamp", category="light", quantity=1))
 
     assert db.run(read, read_only=True) == 0
     db.run(write)

@@ -10,20 +10,20 @@ from sqlalchemy.orm import Session
 from starlette.testclient import WebSocketDenialResponse
 
 from app.database import Database, ReaderDep, SessionDep
-from app.items.models import Item
 from app.settings import Settings
+from tests.products import Product
 
 pytestmark = pytest.mark.commits
 
 
 def store(session: Session, name: str) -> int:
-    session.add(Item(name=name, category="socket", quantity=1))
+    session.add(Product(name=name, category="socket", quantity=1))
     session.flush()
-    return count_items(session)
+    return count_products(session)
 
 
-def count_items(session: Session) -> int:
-    return session.scalar(select(func.count()).select_from(Item)) or 0
+def count_products(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Product)) or 0
 
 
 def test_what_a_session_stores_is_committed_when_the_endpoint_ends(
@@ -41,7 +41,7 @@ def test_what_a_session_stores_is_committed_when_the_endpoint_ends(
     with client.websocket_connect("/probe") as socket:
         assert socket.receive_json() == 1
     with db.readers() as reader:
-        assert count_items(reader) == 1
+        assert count_products(reader) == 1
 
 
 def test_a_unit_of_work_for_each_message_holds_nothing_in_between(
@@ -64,7 +64,7 @@ def test_an_error_before_the_handshake_is_its_answer(
     app: FastAPI, client: TestClient, settings: Settings
 ) -> None:
     def user(reader: ReaderDep) -> str:
-        count_items(reader)
+        count_products(reader)
         raise HTTPException(401, "Sign in first.")
 
     @app.websocket("/probe")
@@ -97,4 +97,4 @@ def test_an_error_after_the_handshake_closes_the_socket_with_its_code(
             socket.receive_json()
         assert closed.value.code == code
     with db.readers() as reader:
-        assert count_items(reader) == 0
+        assert count_products(reader) == 0

@@ -1,0 +1,90 @@
+"""The example can be deleted as the README of the project says."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from combinations import DRIVERS, Combination
+from conftest import everyday, skip_unless_installable
+from processes import alembic, create_database, run
+
+DatabaseURL = Callable[[Combination, str], str]
+EXAMPLE = re.compile(r"\bitems\b|\bItem\b")
+
+
+def recipe(project: Path) -> list[str]:
+    """Read the commands of the README: for the code, for its revision, for a database that has it."""
+    _, _, section = (project / "README.md").read_text().partition("## Delete the example")
+    return re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+
+
+def delete_example(project: Path) -> None:
+    """Delete the code, and the lines that the README names."""
+    run("sh", "-c", recipe(project)[0], cwd=project)
+    for file, word in [("app/main.py", "items_router"), ("README.md", "| `app/items/` |")]:
+        lines = (project / file).read_text().splitlines(keepends=True)
+        kept = [line for line in lines if word not in line]
+        assert len(lines) - len(kept) == (2 if file == "app/main.py" else 1)
+        (project / file).write_text("".join(kept))
+
+
+def test_nothing_of_the_example_is_left(
+    combination: Combination, project: Path, environment: Path
+) -> None:
+    skip_unless_installable(combination)
+    before = {*project.rglob("*")}
+    delete_example(project)
+    run("sh", "-c", recipe(project)[1], cwd=project)
+    gone = before - {*project.rglob("*")}
+    assert all("items" in str(it.relative_to(project)) for it in gone), gone
+    for file in ("app/**/*.py", "migrations/**/*.py", "pyproject.toml", "AGENTS.md"):
+        for path in project.glob(file):
+            text = re.sub(r"\.items\(|\bitems(:|=)", "", path.read_text())
+            assert not EXAMPLE.search(text), path
+    cache = environment.parent / "mypy_cache"
+    run(environment / "ruff", "format", "--check", "--no-cache", cwd=project)
+    run(environment / "ruff", "check", "--no-cache", cwd=project)
+    run(environment / "mypy", "--cache-dir", cache, cwd=project)
+
+
+@pytest.mark.parametrize("tried", everyday(DRIVERS, "asyncpg", "mariadb+pymysql"), ids=str)
+def test_a_project_without_the_example_passes_its_tests(
+    tried: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    delete_example(project)
+    run("sh", "-c", recipe(project)[1], cwd=project)
+    url = database_url(tried, "my_api_without")
+    run(environment / "python", "-m", "pytest", "-q", cwd=project, DATABASE_URL=url)
+
+
+@pytest.mark.parametrize(
+    "tried", everyday(DRIVERS, "aiosqlite", "psycopg2", "mysql+asyncmy"), ids=str
+)
+def test_the_example_can_be_deleted_from_a_database_that_has_it(
+    tried: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    url = database_url(tried, "my_api_migrated_without")
+    create_database(project, environment, url)
+    alembic(project, environment, url, "upgrade head")
+    delete_example(project)
+    for command in recipe(project)[2].splitlines():
+        words = re.findall(r'"[^"]*"|\S+', command.removeprefix("uv run alembic "))
+        run(
+            environment / "alembic", *(it.strip('"') for it in words), cwd=project, DATABASE_URL=url
+        )
+    alembic(project, environment, url, "check", "downgrade -1", "upgrade head", "check")
+    tests = ("tests/test_migrations.py", "tests/test_mappings.py")
+    run(environment / "python", "-m", "pytest", "-q", *tests, cwd=project, DATABASE_URL=url)
