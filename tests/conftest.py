@@ -14,6 +14,10 @@ from combinations import COMBINATIONS, DRIVERS, INSTALLED, QUESTIONS, Combinatio
 from processes import find_python, install
 from servers import flush_logins, mariadb_server, mysql_server, postgresql_server
 
+# What the everyday run takes where one driver for each database shows enough, in both variants.
+ONE_OF_EACH = ("aiosqlite", "psycopg2", "mysql+asyncmy", "mariadb+pymysql")
+# The everyday run takes the tests of these projects after the example was deleted.
+WITHOUT_EXAMPLE = ("mariadb+aiomysql", "mariadb+mysqldb")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
 
@@ -53,13 +57,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
+def named(combination: Combination, *drivers: str) -> bool:
+    """Tell whether a driver is among some; `mysql` is all its drivers, `mysql+asyncmy` one of them."""
+    it = combination
+    return bool({it.driver, it.database, f"{it.database}+{it.driver}"} & {*drivers})
+
+
 def everyday(among: list[Combination], *drivers: str) -> list[Combination | ParameterSet]:
-    """Leave the others to the full run; `mysql` is all its drivers, `mysql+asyncmy` one of them."""
-
-    def named(it: Combination) -> bool:
-        return bool({it.driver, it.database, f"{it.database}+{it.driver}"} & {*drivers})
-
-    return [it if named(it) else pytest.param(it, marks=pytest.mark.full) for it in among]
+    """Leave the others to the full run."""
+    return [it if named(it, *drivers) else pytest.param(it, marks=pytest.mark.full) for it in among]
 
 
 @pytest.fixture

@@ -63,7 +63,9 @@ def wait_until_free(client: httpx2.Client) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("tried", everyday(DRIVERS, "sqlite", "asyncpg", "mysql+pymysql"), ids=str)
+@pytest.mark.parametrize(
+    "tried", everyday(DRIVERS, "aiosqlite", "asyncpg", "mysql+pymysql"), ids=str
+)
 def test_nothing_is_lost_and_nothing_leaks(
     tried: Combination,
     projects: Projects,

@@ -12,20 +12,38 @@ from pathlib import Path
 
 import pytest
 
-from combinations import DRIVERS, USUAL, Combination
-from conftest import PYTHONS, everyday, on, skip_unless_installable
+from combinations import COMBINATIONS, DRIVERS, USUAL, Combination
+from conftest import (
+    ONE_OF_EACH,
+    PYTHONS,
+    WITHOUT_EXAMPLE,
+    everyday,
+    named,
+    on,
+    skip_unless_installable,
+)
 from processes import UV, alembic, clean_environment, create_database, drop_database, execute, run
 
 DatabaseURL = Callable[[Combination, str], str]
-# Of each database, in one variant at least.
-ONE_OF_EACH = ("aiosqlite", "asyncpg", "psycopg2", "mysql+pymysql", "mariadb+asyncmy")
+# The others of the everyday run are in `test_example.py`, without the example.
+WITH_EXAMPLE = [it for it in DRIVERS if not named(it, *WITHOUT_EXAMPLE)]
 OTHER_PYTHONS = [it for it in PYTHONS if it != "{}.{}".format(*sys.version_info)]
 
 
+@pytest.mark.parametrize(
+    "tried",
+    [it if it in WITH_EXAMPLE else pytest.param(it, marks=pytest.mark.full) for it in COMBINATIONS],
+    ids=str,
+)
 def test_its_tests_pass(
-    combination: Combination, project: Path, environment: Path, database_url: DatabaseURL
+    tried: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
 ) -> None:
-    url = database_url(combination, "my_api")
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    url = database_url(tried, "my_api")
     run(environment / "python", "-m", "pytest", "-q", cwd=project, DATABASE_URL=url)
 
 
@@ -262,7 +280,8 @@ REQUEST_TIMEOUT=0.01
 """
 
 
-@pytest.mark.parametrize("tried", everyday(USUAL, "asyncpg"), ids=str)
+@pytest.mark.full
+@pytest.mark.parametrize("tried", USUAL, ids=str)
 def test_tests_take_no_other_setting_from_outside(
     tried: Combination,
     projects: dict[Combination, Path],

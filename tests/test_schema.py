@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from combinations import DRIVERS, Combination
-from conftest import everyday
+from conftest import ONE_OF_EACH, everyday
 from processes import prepare, run, serving
 
 CHECKS = [
@@ -20,10 +20,7 @@ CHECKS = [
 ]
 
 
-EACH_DATABASE = ["aiosqlite", "pysqlite", "asyncpg", "psycopg2", "mysql+asyncmy", "mariadb+pymysql"]
-
-
-@pytest.mark.parametrize("served", everyday(DRIVERS, *EACH_DATABASE), ids=str)
+@pytest.mark.parametrize("served", everyday(DRIVERS, *ONE_OF_EACH), ids=str)
 def test_schemathesis_finds_nothing(
     served: Combination,
     projects: dict[Combination, Path],
