@@ -7,8 +7,8 @@ import logging
 from http.client import responses
 from typing import Any
 
-from fastapi import FastAPI, Request, WebSocket, status
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, WebSocket, status
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.utils import is_body_allowed_for_status_code
 from sqlalchemy import exc
@@ -127,11 +127,13 @@ async def on_http_exception(connection: HTTPConnection, error: HTTPException) ->
     return await answer(connection, problem(error.status_code, error.detail, headers))
 
 
-async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
+async def on_invalid_request(
+    connection: HTTPConnection, error: RequestValidationError | WebSocketRequestValidationError
+) -> Response | None:
     """Answer a request that does not fit its endpoint, naming each place."""
     errors = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
     detail = "The request does not fit: see `errors`."
-    return problem(UNFIT, detail, errors=errors)
+    return await answer(connection, problem(UNFIT, detail, errors=errors))
 
 
 def answer_to_a_bug() -> JSONResponse:
@@ -147,4 +149,5 @@ def install(app: FastAPI) -> None:
     """Give the application these answers."""
     app.exception_handler(HTTPException)(on_http_exception)
     app.exception_handler(RequestValidationError)(on_invalid_request)
+    app.exception_handler(WebSocketRequestValidationError)(on_invalid_request)
     app.exception_handler(SQLAlchemyError)(on_database_error)

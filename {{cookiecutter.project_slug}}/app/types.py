@@ -50,7 +50,8 @@ class UtcDateTime(ColumnType[datetime]):
 def in_utc(_target: object, value: Any, _old: object, _initiator: object) -> Any:
     """Give an attribute the value that its column will give; the column refuses what is unfit."""
     try:
-        return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+        aware = isinstance(value, datetime) and value.utcoffset() is not None
+        return value.astimezone(UTC) if aware else value
     except OverflowError:
         return value
 
@@ -76,7 +77,10 @@ class Duration(TypeDecorator[timedelta]):
     def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> Any:
         if value is None or not isinstance(DURATION, BigInteger):
             return value
-        return value // MICROSECOND
+        number = value // MICROSECOND
+        if not -(2**63) <= number < 2**63:
+            raise OverflowError(f"{value} is too long for a BIGINT of microseconds")
+        return number
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         if value is None or not isinstance(DURATION, BigInteger):

@@ -29,7 +29,7 @@ def test_a_command_knows_every_table(settings: Settings, tmp_path: Path) -> None
     done = run(settings.database_url, tmp_path)
     assert done.returncode == 0, done.stderr
     for table in metadata.sorted_tables:
-        assert f"{table.fullname} has 0 rows" in done.stderr
+        assert f"{table.fullname} has " in done.stderr
 
 
 def test_a_command_that_fails_says_so(tmp_path: Path) -> None:

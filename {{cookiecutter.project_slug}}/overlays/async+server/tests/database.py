@@ -38,8 +38,10 @@ def scratch_database(url: URL) -> Generator[URL]:
     if not made:
         pytest.exit(f"{scratch.database} is there already, and not of this run: run again.", 1)
     with recorded(scratch):
-        yield scratch
-        asyncio.run(drop(scratch))
+        try:
+            yield scratch
+        finally:
+            asyncio.run(drop(scratch))
 
 
 async def drop(url: URL) -> None:

@@ -73,8 +73,10 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
         raise error
 
     event.listen(db.engine.sync_engine, "connect", fail)
-    yield
-    event.remove(db.engine.sync_engine, "connect", fail)
+    try:
+        yield
+    finally:
+        event.remove(db.engine.sync_engine, "connect", fail)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -88,6 +88,22 @@ async def test_an_error_before_the_handshake_is_its_answer(
                 pass
 
 
+async def test_a_handshake_that_does_not_fit_is_answered_with_the_place(
+    app: FastAPI, db: Database
+) -> None:
+    @app.websocket("/probe")
+    async def probe(websocket: WebSocket, number: int) -> None:
+        raise AssertionError(number)
+
+    def names_the_place(error: WebSocketUpgradeError) -> bool:
+        (place,) = error.response.json()["errors"]
+        return (error.response.status_code, place["loc"]) == (422, ["query", "number"])
+
+    with pytest.RaisesGroup(pytest.RaisesExc(WebSocketUpgradeError, check=names_the_place)):
+        async with serving(app, {"db": db}) as client, client.websocket(f"{URL}?number=x"):
+            pass
+
+
 @pytest.mark.parametrize(
     ("statement", "code"), [("DELETE", 1011), ("missing", 1011), ("refused", 1008)]
 )

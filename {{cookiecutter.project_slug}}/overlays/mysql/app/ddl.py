@@ -52,8 +52,13 @@ def in_order(
 ) -> list[MigrateOperation]:
     """Put first what drops foreign keys, those too whose index is dropped; these are made last."""
     dropped = [set(it.columns.keys()) for it in map(dropped_index, operations) if it is not None]
-    again = [it for it in keep if any(set(it.column_keys) <= columns for columns in dropped)]
     first = [it for it in operations if drops_foreign_key(it)]
+    changed = {it.constraint_name for it in first if isinstance(it, DropConstraintOp)}
+    again = [
+        it
+        for it in keep
+        if it.name not in changed and any(set(it.column_keys) <= columns for columns in dropped)
+    ]
     return [
         *first,
         *(DropConstraintOp.from_constraint(it) for it in again),

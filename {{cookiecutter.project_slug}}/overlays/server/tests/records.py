@@ -49,11 +49,15 @@ def recorded(url: URL) -> Generator[None]:
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{url.database}.txt"
-    with path.open("w", encoding="utf-8") as record:
-        lock(record)
-        record.write(str(url))  # without its password
-        record.flush()
-        yield
+    try:
+        with path.open("w", encoding="utf-8") as record:
+            lock(record)
+            record.write(str(url))  # without its password
+            record.flush()
+            yield
+    except Exception:  # it was dropped all the same
+        path.unlink()
+        raise
     path.unlink()
 
 
@@ -61,12 +65,14 @@ def leftovers() -> dict[Path, URL]:
     """Give the databases of runs that were killed, by their records."""
     found = {}
     for path in sorted(FOLDER.glob("*.txt")):
-        with path.open("r+", encoding="utf-8") as record:
-            try:
+        try:
+            with path.open("r+", encoding="utf-8") as record:
                 lock(record)
-            except OSError:  # its run goes on
-                continue
-            found[path] = make_url(record.read())
+                url = record.read()
+        except OSError:  # its run goes on, or has just ended
+            continue
+        if url:
+            found[path] = make_url(url)
     return found
 
 

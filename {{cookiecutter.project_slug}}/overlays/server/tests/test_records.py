@@ -59,6 +59,12 @@ def test_what_a_run_does_not_drop_is_named_with_the_command(url: URL) -> None:
     assert b"hunter2" not in record.read_bytes()
 
 
+def test_what_fails_is_not_left(url: URL) -> None:
+    with pytest.raises(ValueError, match="a bug"), recorded(url):
+        raise ValueError("a bug")
+    assert [*records.FOLDER.iterdir()] == []
+
+
 def test_the_database_of_a_server_that_ends_with_the_run_needs_no_record(url: URL) -> None:
     with recorded(url.set(port=1)):
         assert not records.FOLDER.exists()

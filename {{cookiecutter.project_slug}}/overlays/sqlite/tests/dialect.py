@@ -46,6 +46,7 @@ NAN = 422
 
 # Values that come back otherwise than given, and 422 for one that is refused.
 OTHERWISE: dict[str, Any] = {
+    "a very long interval": 422,
     "a decimal of 30 digits": Decimal("12345678901234567168.0000000000"),
     "a decimal with more places": Decimal("1.00"),
     "a decimal with more digits": Decimal("12345678901234.00"),

@@ -37,8 +37,10 @@ def scratch_database(url: URL) -> Generator[URL]:
     if not made:
         pytest.exit(f"{scratch.database} is there already, and not of this run: run again.", 1)
     with recorded(scratch):
-        yield scratch
-        drop(scratch)
+        try:
+            yield scratch
+        finally:
+            drop(scratch)
 
 
 def drop(url: URL) -> None:

@@ -76,8 +76,10 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
         raise error
 
     event.listen(db.engine, "connect", fail)
-    yield
-    event.remove(db.engine, "connect", fail)
+    try:
+        yield
+    finally:
+        event.remove(db.engine, "connect", fail)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

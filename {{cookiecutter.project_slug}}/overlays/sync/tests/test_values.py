@@ -118,6 +118,7 @@ CASES: dict[str, tuple[str, Any, Any]] = {
     "the last time of a day": ("hour", time.max, ...),
     "an interval": ("pause", timedelta(days=400, seconds=2, microseconds=3), ...),
     "a negative interval": ("pause", timedelta(days=-2, microseconds=1), ...),
+    "a very long interval": ("pause", timedelta(days=999_999_999), ...),
     "a decimal": ("amount", Decimal("1234567890123.40"), ...),
     "a decimal of 30 digits": ("digits", Decimal("12345678901234567890.0123456789"), ...),
     "a decimal with more places": ("amount", Decimal("1.005"), Decimal("1.01")),

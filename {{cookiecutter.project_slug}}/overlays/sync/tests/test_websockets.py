@@ -78,6 +78,20 @@ def test_an_error_before_the_handshake_is_its_answer(
         assert refused.value.headers["Content-Type"] == "application/problem+json"
 
 
+def test_a_handshake_that_does_not_fit_is_answered_with_the_place(
+    app: FastAPI, client: TestClient
+) -> None:
+    @app.websocket("/probe")
+    async def probe(websocket: WebSocket, number: int) -> None:
+        raise AssertionError(number)
+
+    with pytest.raises(WebSocketDenialResponse) as refused:
+        client.websocket_connect("/probe?number=x").__enter__()
+    assert refused.value.status_code == 422
+    (place,) = refused.value.json()["errors"]
+    assert place["loc"] == ["query", "number"]
+
+
 @pytest.mark.parametrize(
     ("statement", "code"), [("DELETE", 1011), ("missing", 1011), ("refused", 1008)]
 )
