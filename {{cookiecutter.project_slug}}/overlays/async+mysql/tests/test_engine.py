@@ -33,7 +33,7 @@ async def test_a_statement_that_fails_leaves_no_transaction_to_a_reader(db: Data
 async def test_what_follows_a_statement_that_commits_is_rolled_back(db: Database) -> None:
     for _ in range(2):
         async with db.sessions() as session:
-            await session.execute(text("TRUNCATE TABLE products"))
+            await session.execute(text("TRUNCATE TABLE test_products"))
             await session.execute(insert(Product), [LAMP])
         async with db.readers() as reader:
             assert await reader.scalar(select(func.count()).select_from(Product)) == 0

@@ -13,7 +13,7 @@ from app.bulk import store_rows
 from app.database import Database
 from tests.conftest import created
 from tests.products import Product
-from tests.test_bulk import THING, Own, Stamped, Thing
+from tests.test_bulk import THING, Own, SampleStamped, SampleThing
 
 pytestmark = pytest.mark.commits
 
@@ -23,7 +23,7 @@ class Archive(DeclarativeBase):
 
 
 class Year(Archive):
-    __tablename__ = "years"
+    __tablename__ = "test_years"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[int] = mapped_column("Value")
@@ -53,7 +53,8 @@ def statements() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("model", "row", "copied"), [(Thing, THING, True), (Stamped, {"name": "One"}, False)]
+    ("model", "row", "copied"),
+    [(SampleThing, THING, True), (SampleStamped, {"name": "One"}, False)],
 )
 async def test_only_what_is_made_by_sql_is_inserted(
     model: type[DeclarativeBase],

@@ -171,7 +171,7 @@ async def created(db: Database, metadata: MetaData) -> AsyncGenerator[None]:
 async def notes(db: Database) -> AsyncIterator[Table]:
     """A second table, whose rows refer to products, for a test that `commits`."""
     key = ForeignKey(Product.__table__.c.id)
-    notes = Table("notes", MetaData(), Column("product_id", Integer, key))
+    notes = Table("test_notes", MetaData(), Column("product_id", Integer, key))
     async with db.engine.begin() as connection:
         await connection.execute(CreateTable(notes))
     yield notes
@@ -183,7 +183,7 @@ async def notes(db: Database) -> AsyncIterator[Table]:
 async def measures(db: Database) -> AsyncIterator[Table]:
     """A table of numbers of several types, for a test that `commits`."""
     numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
-    measures = Table("measures", MetaData(), *numbers)
+    measures = Table("test_measures", MetaData(), *numbers)
     async with db.engine.begin() as connection:
         await connection.execute(CreateTable(measures))
     yield measures

@@ -24,7 +24,7 @@ class OwnBase(DeclarativeBase):
 
 
 class Product(OwnBase):
-    __tablename__ = "products"
+    __tablename__ = "test_products"
     __table_args__ = (CheckConstraint("quantity >= 0", name="quantity_not_negative"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -49,7 +49,7 @@ class ProductRead(ProductCreate):
     id: int
 
 
-router = APIRouter(prefix="/products", responses=problems(503))
+router = APIRouter(prefix="/test-products", responses=problems(503))
 
 ProductId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 

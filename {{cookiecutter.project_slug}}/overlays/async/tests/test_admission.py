@@ -25,7 +25,7 @@ async def authenticate(session: SessionDep) -> int:
 
 
 def add_slow_endpoint(app: FastAPI) -> None:
-    @app.get("/slow")
+    @app.get("/test-slow")
     async def slow(session: SessionDep, user: Annotated[int, Depends(authenticate)]) -> int:
         await session.scalar(select(1))
         await asyncio.sleep(0.01)
@@ -38,7 +38,7 @@ async def test_three_hundred_at_once_are_all_answered(
     app = create_app(settings.model_copy(update={"database_max_waiting": 300}))
     add_slow_endpoint(app)
     async with client_of(app) as client:
-        responses = await at_once(300, lambda: client.get("/slow"))
+        responses = await at_once(300, lambda: client.get("/test-slow"))
     assert [response.status_code for response in responses] == [200] * 300
 
 
@@ -48,7 +48,7 @@ async def test_what_finds_no_place_in_the_queue_hears_it_at_once(
     app = create_app(settings.model_copy(update={"database_max_waiting": 5}))
     add_slow_endpoint(app)
     async with client_of(app) as client:
-        responses = await at_once(60, lambda: client.get("/slow"))
+        responses = await at_once(60, lambda: client.get("/test-slow"))
     assert {response.status_code for response in responses} == {200, 503}
     for response in responses:
         assert response.status_code == 200 or response.headers["Retry-After"]
@@ -58,7 +58,7 @@ async def test_every_slot_and_connection_comes_back(
     app: FastAPI, client: AsyncClient, db: Database, settings: Settings
 ) -> None:
     add_slow_endpoint(app)
-    await at_once(50, lambda: client.get("/slow"))
+    await at_once(50, lambda: client.get("/test-slow"))
     assert db.slots.value == settings.request_connections
     assert db.engine.pool.status().endswith("Current Checked out connections: 0")
 
@@ -77,7 +77,7 @@ async def nested(found: Annotated[AsyncSession, Depends(by_session)]) -> AsyncSe
     return found
 
 
-router = APIRouter(prefix="/both")
+router = APIRouter(prefix="/test-both")
 
 
 @router.get("/authentication-by-session")
@@ -122,7 +122,7 @@ async def test_a_request_that_reads_and_writes_has_one_connection(
     of_the_router = [Depends(by_reader), Depends(by_session)] if path == "of-the-router" else []
     app.include_router(router, dependencies=of_the_router)
     async with client_of(app) as client:
-        responses = await at_once(60, lambda: client.get(f"/both/{path}"))
+        responses = await at_once(60, lambda: client.get(f"/test-both/{path}"))
     assert [(it.status_code, it.json()) for it in responses] == [(200, True)] * 60
 
 

@@ -45,7 +45,7 @@ class Sealed(TypeDecorator[str]):
         return value[::-1] if value else value
 
 
-class Color(Enum):
+class SampleColor(Enum):
     RED = "a red one"
     BLUE = "a blue one"
 
@@ -55,14 +55,14 @@ class Own(Base):
     metadata = MetaData()
 
 
-class Thing(Timestamped, Own):
+class SampleThing(Timestamped, Own):
     """A column of every common type, and every way to fill one that is left out."""
 
-    __tablename__ = "things"
+    __tablename__ = "test_things"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sealed: Mapped[str] = mapped_column(Sealed)
-    color: Mapped[Color]
+    color: Mapped[SampleColor]
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     key: Mapped[UUID]
     amount: Mapped[Decimal] = mapped_column(Numeric(10, 2))
@@ -82,10 +82,10 @@ class Thing(Timestamped, Own):
     __mapper_args__ = {"version_id_col": version}
 
 
-class Stamped(Own):
+class SampleStamped(Own):
     """A default that is SQL, and one that asks for the other values."""
 
-    __tablename__ = "stamped"
+    __tablename__ = "test_stamped"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
@@ -97,7 +97,7 @@ class Stamped(Own):
 
 THING: dict[str, Any] = {
     "sealed": "me@example.com",
-    "color": Color.BLUE,
+    "color": SampleColor.BLUE,
     "extra": {"a": [1, None, "é\t\\"]},
     "key": UUID(int=2**127),
     "amount": Decimal("1234.50"),
@@ -159,21 +159,21 @@ async def test_many_rows_are_stored_as_one_is(db: Database) -> None:
     bare = THING | {"extra": None, "label": None}
     async with created(db, Own.metadata):
         async with db.sessions.begin() as session:
-            session.add(Thing(**THING))
+            session.add(SampleThing(**THING))
             await session.flush()
-            session.add(Thing(**bare))
+            session.add(SampleThing(**bare))
             await session.flush()
-            await store_rows(session, Thing, [THING, bare])
+            await store_rows(session, SampleThing, [THING, bare])
         async with db.sessions() as session:
-            things = (await session.scalars(select(Thing).order_by(Thing.id))).all()
-            raw = await session.scalars(select(type_coerce(Thing.sealed, String)))
+            things = (await session.scalars(select(SampleThing).order_by(SampleThing.id))).all()
+            raw = await session.scalars(select(type_coerce(SampleThing.sealed, String)))
             assert {*raw} == {THING["sealed"][::-1]}
         one, one_bare, many, many_bare = (
             {name: getattr(it, name) for name in [*THING, "scalar", "by_server", "version"]}
             for it in things
         )
         assert (many, many_bare) == (one, one_bare)
-        assert many["color"] is Color.BLUE
+        assert many["color"] is SampleColor.BLUE
         assert (many["scalar"], many["by_server"], many["version"]) == (7, "from the server", 1)
         assert len({it.made for it in things}) == len(things)
         now = datetime.now(UTC)
@@ -184,10 +184,12 @@ async def test_defaults_that_only_an_insert_can_make_are_made(db: Database) -> N
     rows = [{"name": "One"}, {"name": "Two"}]
     async with created(db, Own.metadata):
         async with db.sessions.begin() as session:
-            await store_rows(session, Stamped, rows)
-            await store_rows(session, Stamped, [{"name": "Three"}, {"name": "4", "copy": "5"}])
+            await store_rows(session, SampleStamped, rows)
+            await store_rows(
+                session, SampleStamped, [{"name": "Three"}, {"name": "4", "copy": "5"}]
+            )
         async with db.sessions() as session:
-            found = (await session.scalars(select(Stamped).order_by(Stamped.id))).all()
+            found = (await session.scalars(select(SampleStamped).order_by(SampleStamped.id))).all()
     assert [it.copy for it in found] == ["One", "Two", "Three", "5"]
     assert {it.lower for it in found} == {"by sql"}
 
@@ -195,7 +197,9 @@ async def test_defaults_that_only_an_insert_can_make_are_made(db: Database) -> N
 async def test_a_null_gets_the_default_as_it_does_alone(db: Database) -> None:
     async with created(db, Own.metadata):
         async with db.sessions.begin() as session:
-            await store_rows(session, Thing, [THING, THING | {"scalar": None, "by_server": None}])
+            await store_rows(
+                session, SampleThing, [THING, THING | {"scalar": None, "by_server": None}]
+            )
         async with db.sessions() as session:
-            found = (await session.scalars(select(Thing))).all()
+            found = (await session.scalars(select(SampleThing))).all()
     assert [(it.scalar, it.by_server) for it in found] == [(7, "from the server")] * 2

@@ -56,7 +56,7 @@ def test_what_runs_in_a_thread_is_told_from_what_does_not() -> None:
 
     def parameters() -> None: ...
 
-    @app.get("/awaited")
+    @app.get("/test-awaited")
     async def awaited(
         session: SessionDep,
         role: Annotated[str, Depends(require("admin"))],
@@ -65,7 +65,7 @@ def test_what_runs_in_a_thread_is_told_from_what_does_not() -> None:
 
     assert in_threads(app) == set()
 
-    @app.get("/threads")
+    @app.get("/test-threads")
     async def threads(
         first: Annotated[None, Depends(parameters)], second: Annotated[Parameters, Depends()]
     ) -> None: ...

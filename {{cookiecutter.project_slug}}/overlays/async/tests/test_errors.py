@@ -26,7 +26,7 @@ def assert_problem(response: Response, code: int) -> None:
     assert response.status_code == code, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert ("Retry-After" in response.headers) == (code == 503)
-    for secret in ("INSERT", "products", "Lamp", "constraint", "xxx"):
+    for secret in ("INSERT", "test_products", "Lamp", "constraint", "xxx"):
         assert secret not in response.text
 
 
@@ -39,7 +39,7 @@ async def insert_product(app: FastAPI, client: AsyncClient, values: dict[str, An
 
 
 async def test_a_duplicate_is_a_conflict(app: FastAPI, client: AsyncClient) -> None:
-    await client.post("/products", json=LAMP)
+    await client.post("/test-products", json=LAMP)
     assert_problem(await insert_product(app, client, LAMP), 409)
 
 
@@ -118,8 +118,8 @@ async def test_a_database_that_lets_nobody_in_is_no_fault_of_the_client(
     url = settings.database_url.set(**parts)
     app = create_app(settings.model_copy(update={"database_url": url}))
     async with client_of(app) as client:
-        assert_problem(await client.get("/products"), 503)
-        assert_problem(await client.post("/products", json=LAMP), 503)
+        assert_problem(await client.get("/test-products"), 503)
+        assert_problem(await client.post("/test-products", json=LAMP), 503)
         assert_problem(await client.get("/health/ready"), 503)
 
 
@@ -177,8 +177,8 @@ async def test_a_connection_that_takes_no_writes_any_more_is_renewed(
     async with db.sessions.begin() as session:
         connection = await session.connection()
         await connection.exec_driver_sql(DEMOTE)
-    assert_problem(await client.post("/products", json=LAMP), 503)
-    created = await client.post("/products", json=LAMP)
+    assert_problem(await client.post("/test-products", json=LAMP), 503)
+    created = await client.post("/test-products", json=LAMP)
     assert created.status_code == 201, created.text
 
 

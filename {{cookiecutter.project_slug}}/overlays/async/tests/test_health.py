@@ -26,7 +26,7 @@ async def test_a_service_without_its_database_lives_but_is_not_ready(client_of: 
         assert live.status_code == 200
         ready = await client.get("/health/ready")
         assert (ready.status_code, ready.json()["parts"]) == (503, {"database": "down"})
-        products = await client.get("/products")
+        products = await client.get("/test-products")
         assert products.status_code == 503
         assert products.headers["Retry-After"]
 

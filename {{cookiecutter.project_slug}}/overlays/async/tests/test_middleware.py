@@ -42,19 +42,19 @@ class Case:
 JSON = {"Content-Type": "application/json"}
 PREFLIGHT = {"Access-Control-Request-Method": "PATCH"}
 CASES = {
-    "ok": Case(200, "GET", "/products"),
-    "redirect": Case(307, "GET", "/products/"),
-    "not JSON": Case(422, "POST", "/products", JSON, b"{"),
-    "not UTF-8": Case(400, "POST", "/products", JSON, b"\xff"),
-    "another host": Case(400, "GET", "/products", {"Host": "other.example.com"}),
+    "ok": Case(200, "GET", "/test-products"),
+    "redirect": Case(307, "GET", "/test-products/"),
+    "not JSON": Case(422, "POST", "/test-products", JSON, b"{"),
+    "not UTF-8": Case(400, "POST", "/test-products", JSON, b"\xff"),
+    "another host": Case(400, "GET", "/test-products", {"Host": "other.example.com"}),
     "nothing there": Case(404, "GET", "/nowhere"),
-    "another method": Case(405, "DELETE", "/products"),
-    "too large": Case(413, "POST", "/products", JSON, b"x" * 101),
-    "too large for a GET": Case(413, "GET", "/products", {"Content-Length": "101"}),
-    "too large for its route": Case(413, "POST", "/small", JSON, b'"x"'),
+    "another method": Case(405, "DELETE", "/test-products"),
+    "too large": Case(413, "POST", "/test-products", JSON, b"x" * 101),
+    "too large for a GET": Case(413, "GET", "/test-products", {"Content-Length": "101"}),
+    "too large for its route": Case(413, "POST", "/test-small", JSON, b'"x"'),
     "a bug": Case(500, "GET", "/probe"),
-    "too slow": Case(503, "GET", "/slow"),
-    "preflight": Case(200, "OPTIONS", "/products", PREFLIGHT),
+    "too slow": Case(503, "GET", "/test-slow"),
+    "preflight": Case(200, "OPTIONS", "/test-products", PREFLIGHT),
 }
 
 
@@ -83,11 +83,11 @@ def strict_app(settings: Settings) -> FastAPI:
     app = create_app(settings.model_copy(update=limits))
     add_bug(app)
 
-    @app.get("/slow")
+    @app.get("/test-slow")
     async def slow(session: SessionDep) -> None:
         await asyncio.sleep(1.2)
 
-    @app.post("/small", max_body_size=1)
+    @app.post("/test-small", max_body_size=1)
     async def small(data: str) -> None: ...
 
     return app
@@ -124,7 +124,7 @@ async def test_a_preflight_of_another_origin_is_a_problem_too(
 ) -> None:
     async with client_of(strict_app) as client:
         headers = PREFLIGHT | {"Origin": "https://evil.example.com"}
-        response = await client.options("/products", headers=headers)
+        response = await client.options("/test-products", headers=headers)
     assert_problem(response, 400)
     assert_protected(response)
     assert "Access-Control-Allow-Origin" not in response.headers
@@ -139,7 +139,7 @@ async def test_a_body_of_unknown_length_is_limited_too(
 
     async with client_of(strict_app) as client:
         headers = JSON | {"Origin": ORIGIN}
-        response = await client.post("/products", content=chunks(), headers=headers)
+        response = await client.post("/test-products", content=chunks(), headers=headers)
     assert "Content-Length" not in response.request.headers
     assert_problem(response, 413)
     assert_protected(response)
@@ -169,11 +169,11 @@ async def test_a_bug_costs_no_other_request(app: FastAPI, client: AsyncClient) -
 
 
 async def test_an_endpoint_may_answer_text(app: FastAPI, client: AsyncClient) -> None:
-    @app.get("/text")
+    @app.get("/test-text")
     async def text() -> PlainTextResponse:
         return PlainTextResponse("no", 404)
 
-    response = await client.get("/text")
+    response = await client.get("/test-text")
     assert (response.status_code, response.text) == (404, "no")
 
 
@@ -191,7 +191,9 @@ async def test_the_cause_of_a_body_that_cannot_be_parsed_is_logged(
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     async with client_of(app) as client:
         upload = await client.post("/probe", files={"file": b"s3cret" * 2**18})
-        latin = await client.post("/products", content=b'{"name": "s3cret \xff"}', headers=JSON)
+        latin = await client.post(
+            "/test-products", content=b'{"name": "s3cret \xff"}', headers=JSON
+        )
     assert_problem(upload, 400)
     assert_problem(latin, 400)
     told = [it.getMessage() for it in caplog.records if it.name == "app.errors"]
@@ -250,7 +252,7 @@ async def test_secrets_are_neither_logged_nor_answered(
     told = []
     with caplog.at_level(logging.DEBUG), capture_logs() as lines:
         async with client_of(app) as client:
-            for path in ("/products", "/health/ready", "/probe"):
+            for path in ("/test-products", "/health/ready", "/probe"):
                 response = await client.get(path, headers={"Authorization": "Bearer s3cret"})
                 told.append(response.text)
     for secret in ("s3cret", UNREACHABLE.password or "s3cret"):

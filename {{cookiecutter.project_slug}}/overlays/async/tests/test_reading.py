@@ -25,7 +25,7 @@ async def execute_insert(session: AsyncSession) -> None:
 
 
 async def execute_text(session: AsyncSession) -> None:
-    await session.execute(text("INSERT INTO products VALUES (1, 'Lamp', 'light', 1)"))
+    await session.execute(text("INSERT INTO test_products VALUES (1, 'Lamp', 'light', 1)"))
 
 
 async def select_from_insert(session: AsyncSession) -> None:

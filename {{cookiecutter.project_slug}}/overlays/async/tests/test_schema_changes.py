@@ -20,16 +20,16 @@ async def change_type(settings: Settings, name: str) -> None:
         await connection.execute(text(CHANGE_TYPE.format(name)))
 
 
-@pytest.mark.parametrize("path", ["/reader", "/session"])
+@pytest.mark.parametrize("path", ["/test-reader", "/test-session"])
 async def test_a_change_of_a_type_costs_a_connection_one_request_at_most(
     path: str, app: FastAPI, client: AsyncClient, settings: Settings, measures: Table
 ) -> None:
-    @app.get("/reader")
+    @app.get("/test-reader")
     async def read(reader: ReaderDep) -> int:
         found = await reader.execute(select(measures))
         return len(found.all())
 
-    @app.get("/session")
+    @app.get("/test-session")
     async def read_in_a_transaction(session: SessionDep) -> int:
         found = await session.execute(select(measures))
         return len(found.all())

@@ -83,7 +83,7 @@ async def test_an_answer_of_the_database_is_logged_without_values(
     logged = log()
     if response.is_error:  # not every database limits the length of a text
         assert f"POST /probe is answered {response.status_code}" in logged
-        assert "INSERT INTO products" in logged
+        assert "INSERT INTO test_products" in logged
     assert EMAIL not in logged
 
 
@@ -93,7 +93,7 @@ async def test_a_text_for_a_number_is_logged_without_it(
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
         statement = (
-            "INSERT INTO products (name, category, quantity) VALUES ('Lamp', 'light', :value)"
+            "INSERT INTO test_products (name, category, quantity) VALUES ('Lamp', 'light', :value)"
         )
         await session.execute(text(statement), {"value": EMAIL})
 
@@ -116,7 +116,7 @@ async def test_the_line_names_the_code_and_the_statement(log: Log, db: Database)
     logging.getLogger("app").error("It broke: %s", await duplicate(db))
     logged = log()
     assert DUPLICATE in logged
-    assert "INSERT INTO products" in logged
+    assert "INSERT INTO test_products" in logged
     assert EMAIL not in logged
 
 

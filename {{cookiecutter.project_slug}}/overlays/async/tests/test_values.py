@@ -28,7 +28,7 @@ from tests.dialect import OTHERWISE, SAID
 pytestmark = pytest.mark.commits
 
 
-class Color(Enum):
+class SampleColor(Enum):
     RED = "a red one"
     BLUE = "a blue one"
 
@@ -38,10 +38,10 @@ class Own(Base):
     metadata = MetaData()
 
 
-class Value(Own):
+class SampleValue(Own):
     """A column of every type."""
 
-    __tablename__ = "all_values"
+    __tablename__ = "test_values"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     moment: Mapped[datetime | None]
@@ -53,15 +53,15 @@ class Value(Own):
     ratio: Mapped[float | None]
     flag: Mapped[bool | None]
     key: Mapped[UUID | None]
-    color: Mapped[Color | None]
+    color: Mapped[SampleColor | None]
     extra: Mapped[Any | None] = mapped_column(JSON)
     blob: Mapped[bytes | None]
 
 
-class Task(Timestamped, Own):
+class SampleTask(Timestamped, Own):
     """Columns that the server or a default fills."""
 
-    __tablename__ = "tasks"
+    __tablename__ = "test_tasks"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(50))
@@ -128,7 +128,7 @@ CASES: dict[str, tuple[str, Any, Any]] = {
     "infinity": ("ratio", float("inf"), ...),
     "a bool": ("flag", True, ...),
     "a UUID": ("key", UUID(int=2**127 + 1), ...),
-    "an Enum": ("color", Color.BLUE, ...),
+    "an Enum": ("color", SampleColor.BLUE, ...),
     "JSON": ("extra", {"a": {}, "b": [1, 0.1, None, True, "é 🚀 \\ \t"]}, ...),
     "the order of JSON": ("extra", {"last": 1, "first": 2, "a": 3}, ...),
     "JSON of one text": ("extra", "text", ...),
@@ -154,11 +154,11 @@ async def test_a_value_comes_back_as_the_table_says(case: str, db: Database, tab
 
     async def add() -> None:
         async with db.sessions.begin() as session:
-            session.add(Value(**{name: given}))
+            session.add(SampleValue(**{name: given}))
 
     async def store() -> None:
         async with db.sessions.begin() as session:
-            await store_rows(session, Value, [{name: given}])
+            await store_rows(session, SampleValue, [{name: given}])
 
     for write in (add, store):
         if expected == 422:
@@ -168,7 +168,7 @@ async def test_a_value_comes_back_as_the_table_says(case: str, db: Database, tab
         else:
             await write()
     async with db.readers() as reader:
-        found = (await reader.scalars(select(getattr(Value, name)))).all()
+        found = (await reader.scalars(select(getattr(SampleValue, name)))).all()
     if expected != 422:
         assert len(found) == 2
     for it in found:
@@ -178,8 +178,8 @@ async def test_a_value_comes_back_as_the_table_says(case: str, db: Database, tab
 async def test_a_sum_of_intervals_is_one(db: Database, tables: None) -> None:
     async with db.sessions.begin() as session:
         pause = timedelta(days=1, microseconds=1)
-        await store_rows(session, Value, [{"pause": pause}, {"pause": -3 * pause}])
-        assert await session.scalar(select(func.sum(Value.pause))) == -2 * pause
+        await store_rows(session, SampleValue, [{"pause": pause}, {"pause": -3 * pause}])
+        assert await session.scalar(select(func.sum(SampleValue.pause))) == -2 * pause
 
 
 @pytest.mark.parametrize(
@@ -195,29 +195,29 @@ async def test_what_could_mean_several_things_is_refused_by_the_name_of_its_colu
     wrong: dict[str, Any], db: Database, tables: None
 ) -> None:
     [(name, value)] = wrong.items()
-    named = re.escape(f"all_values.{name} takes a ")
+    named = re.escape(f"test_values.{name} takes a ")
     async with db.sessions() as session:
-        session.add(Value(**wrong))
+        session.add(SampleValue(**wrong))
         with pytest.raises(StatementError, match=named):
             await session.flush()
         await session.rollback()
         with pytest.raises(StatementError, match=named):
-            await store_rows(session, Value, [wrong])
+            await store_rows(session, SampleValue, [wrong])
         await session.rollback()
         with pytest.raises(StatementError, match=named):
-            await session.execute(select(Value).where(getattr(Value, name) < value))
+            await session.execute(select(SampleValue).where(getattr(SampleValue, name) < value))
 
 
 async def test_moments_are_compared_and_given_in_utc(db: Database, tables: None) -> None:
     moment = datetime(2026, 12, 1, 10, tzinfo=EAST)
     async with db.sessions.begin() as session:
-        await session.execute(insert(Value), [{"moment": moment}])
-        await session.execute(update(Value).values(moment=Value.moment))
-        later = select(Value).where(Value.moment > moment - timedelta(microseconds=1))
+        await session.execute(insert(SampleValue), [{"moment": moment}])
+        await session.execute(update(SampleValue).values(moment=SampleValue.moment))
+        later = select(SampleValue).where(SampleValue.moment > moment - timedelta(microseconds=1))
         found = (await session.scalars(later)).one()
         assert repr(found.moment) == repr(moment.astimezone(UTC))
-        assert (await session.scalars(later.where(Value.moment < NOW))).all() == []
-        last = await session.scalar(select(func.max(Value.moment)))
+        assert (await session.scalars(later.where(SampleValue.moment < NOW))).all() == []
+        last = await session.scalar(select(func.max(SampleValue.moment)))
     assert repr(last) == repr(moment.astimezone(UTC))
 
 
@@ -230,15 +230,15 @@ async def test_what_the_server_fills_in_is_utc(
     async with connected(told) as second:
         start = datetime.now(UTC)
         async with second.sessions.begin() as session:
-            task = Task(name="Wash up")
+            task = SampleTask(name="Wash up")
             session.add(task)
             await session.flush()
             await session.execute(
-                text("INSERT INTO tasks (name, hours, version) VALUES ('Dry', 1, 1)")
+                text("INSERT INTO test_tasks (name, hours, version) VALUES ('Dry', 1, 1)")
             )
         end = datetime.now(UTC)
         async with second.readers() as reader:
-            tasks = (await reader.scalars(select(Task))).all()
+            tasks = (await reader.scalars(select(SampleTask))).all()
     moments = [it for row in tasks for it in (row.due, row.created_at, row.updated_at)]
     assert len(moments) == 6
     assert {it.tzinfo for it in moments} == {UTC}
@@ -249,29 +249,29 @@ async def test_what_the_server_fills_in_is_utc(
 async def test_what_the_server_fills_can_be_read_after_the_flush(
     app: FastAPI, client: AsyncClient, db: Database, tables: None
 ) -> None:
-    @app.post("/tasks", status_code=201)
+    @app.post("/test-tasks", status_code=201)
     async def create(session: SessionDep, data: TaskCreate) -> TaskRead:
-        task = Task(name=data.name, due=data.due)
+        task = SampleTask(name=data.name, due=data.due)
         session.add(task)
         await session.flush()
         return TaskRead.model_validate(task)
 
-    @app.patch("/tasks/{key}")
+    @app.patch("/test-tasks/{key}")
     async def change(session: SessionDep, key: int, hours: int) -> TaskRead:
-        task = await session.get_one(Task, key)
+        task = await session.get_one(SampleTask, key)
         task.hours = hours
         await session.flush()
         return TaskRead.model_validate(task)
 
-    @app.get("/tasks/{key}")
+    @app.get("/test-tasks/{key}")
     async def get(reader: ReaderDep, key: int) -> TaskRead:
-        return TaskRead.model_validate(await reader.get_one(Task, key))
+        return TaskRead.model_validate(await reader.get_one(SampleTask, key))
 
     wish = {"name": "Wash up", "due": "2026-12-01T10:00:00.000001+02:00"}
-    response = await client.post("/tasks", json=wish)
+    response = await client.post("/test-tasks", json=wish)
     assert response.status_code == 201, response.text
     made = response.json()
-    path = f"/tasks/{made['id']}"
+    path = f"/test-tasks/{made['id']}"
     assert (made["due"], made["state"]) == ("2026-12-01T08:00:00.000001Z", "new")
     assert (made["minutes"], made["changes"]) == (60, 0)
     assert (await client.get(path)).json() == made
@@ -293,19 +293,19 @@ async def test_what_the_server_fills_can_be_read_after_the_flush(
 async def test_a_client_is_told_what_is_missing(
     wrong: dict[str, str], app: FastAPI, client: AsyncClient
 ) -> None:
-    @app.post("/tasks")
+    @app.post("/test-tasks")
     async def create(data: TaskCreate) -> None: ...
 
     wish = {"name": "Wash up", "due": "2026-12-01T10:00:00Z", **wrong}
-    assert (await client.post("/tasks", json=wish)).status_code == 422
+    assert (await client.post("/test-tasks", json=wish)).status_code == 422
 
 
 async def test_many_rows_get_the_defaults_of_their_model(db: Database, tables: None) -> None:
     start = datetime.now(UTC)
     async with db.sessions.begin() as session:
-        await store_rows(session, Task, [{"name": "One"}, {"name": "Two"}])
+        await store_rows(session, SampleTask, [{"name": "One"}, {"name": "Two"}])
     async with db.readers() as reader:
-        tasks = (await reader.scalars(select(Task))).all()
+        tasks = (await reader.scalars(select(SampleTask))).all()
     for task in tasks:
         assert start <= task.created_at <= task.updated_at <= datetime.now(UTC)
         assert task.due > start - timedelta(seconds=5)

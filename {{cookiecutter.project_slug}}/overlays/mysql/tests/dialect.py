@@ -55,7 +55,7 @@ ANSWERS = {
 }
 
 # A change of a type, and what makes a connection refuse to write, as a replica does.
-CHANGE_TYPE = "ALTER TABLE measures MODIFY amount {}"
+CHANGE_TYPE = "ALTER TABLE test_measures MODIFY amount {}"
 TYPES = ("bigint", "decimal(20)")
 DEMOTE = "SET SESSION TRANSACTION READ ONLY"
 
@@ -86,4 +86,4 @@ BEGIN_READ_ONLY: list[str] = []
 REFUSED_WRITE: tuple[Any, ...] = (1792, "Cannot execute statement in a READ ONLY transaction.")
 
 # Statements that such a test refuses.
-SELF_COMMITTING = ["CREATE TABLE other (id INTEGER)", "TRUNCATE products"]
+SELF_COMMITTING = ["CREATE TABLE other (id INTEGER)", "TRUNCATE test_products"]

@@ -29,7 +29,7 @@ UNFIT: dict[str, dict[str, Any]] = {
 }
 
 # What the log says of a name that is there already.
-DUPLICATE = "23505 uq_products_name"
+DUPLICATE = "23505 uq_test_products_name"
 
 UNREACHABLE = DEFAULT_URL.set(host="127.0.0.1", port=9, password="hunter2")
 
@@ -50,7 +50,7 @@ ANSWERS = {
 }
 
 # A change of a type, and what makes a connection refuse to write, as a standby does.
-CHANGE_TYPE = "ALTER TABLE measures ALTER COLUMN amount TYPE {}"
+CHANGE_TYPE = "ALTER TABLE test_measures ALTER COLUMN amount TYPE {}"
 TYPES = ("bigint", "numeric(20)")
 DEMOTE = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 

@@ -54,9 +54,9 @@ def test_schemas_of_others_are_left_alone(own_settings: Settings, tmp_path: Path
         own_settings,
         tmp_path,
         # Not as a revision would say it: that schema would be one of the project's own.
-        "DO $$ BEGIN EXECUTE 'CREATE ' || 'SCHEMA others';"
-        " CREATE TABLE others.items (id INTEGER); END $$",
-        "DROP SCHEMA others CASCADE",
+        "DO $$ BEGIN EXECUTE 'CREATE ' || 'SCHEMA others_of_a_test';"
+        " CREATE TABLE others_of_a_test.items (id INTEGER); END $$",
+        "DROP SCHEMA others_of_a_test CASCADE",
     )
     command.upgrade(config, "head")
     command.check(config)

@@ -25,7 +25,7 @@ PAUSE = 0.0
 UNFIT: dict[str, dict[str, Any]] = {"null": {"name": None}, "check": {"quantity": -1}}
 
 # What the log says of a name that is there already.
-DUPLICATE = "SQLITE_CONSTRAINT_UNIQUE products.name"
+DUPLICATE = "SQLITE_CONSTRAINT_UNIQUE test_products.name"
 
 UNREACHABLE = DEFAULT_URL.set(database="nowhere/at/all.db")
 
@@ -37,7 +37,7 @@ SAID = {"timeout": "7"}
 ANSWERS = {"PRAGMA busy_timeout": 7000}  # the URL wins over the settings
 
 # A change of the schema, and what makes a connection refuse to write, as a read-only file does.
-CHANGE_TYPE = "ALTER TABLE measures ADD COLUMN {} integer"
+CHANGE_TYPE = "ALTER TABLE test_measures ADD COLUMN {} integer"
 TYPES = ("more", "most")
 DEMOTE = "PRAGMA query_only = ON"
 

@@ -32,7 +32,7 @@ def test_a_statement_that_fails_leaves_no_transaction_to_a_reader(db: Database) 
 def test_what_follows_a_statement_that_commits_is_rolled_back(db: Database) -> None:
     for _ in range(2):
         with db.sessions() as session:
-            session.execute(text("TRUNCATE TABLE products"))
+            session.execute(text("TRUNCATE TABLE test_products"))
             session.execute(insert(Product), [LAMP])
         with db.readers() as reader:
             assert reader.scalar(select(func.count()).select_from(Product)) == 0

@@ -158,7 +158,7 @@ def created(db: Database, metadata: MetaData) -> Generator[None]:
 def notes(db: Database) -> Iterator[Table]:
     """A second table, whose rows refer to products, for a test that `commits`."""
     key = ForeignKey(Product.__table__.c.id)
-    notes = Table("notes", MetaData(), Column("product_id", Integer, key))
+    notes = Table("test_notes", MetaData(), Column("product_id", Integer, key))
     with db.engine.begin() as connection:
         connection.execute(CreateTable(notes))
     yield notes
@@ -170,7 +170,7 @@ def notes(db: Database) -> Iterator[Table]:
 def measures(db: Database) -> Iterator[Table]:
     """A table of numbers of several types, for a test that `commits`."""
     numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
-    measures = Table("measures", MetaData(), *numbers)
+    measures = Table("test_measures", MetaData(), *numbers)
     with db.engine.begin() as connection:
         connection.execute(CreateTable(measures))
     yield measures

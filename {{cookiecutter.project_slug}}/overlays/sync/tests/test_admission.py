@@ -24,7 +24,7 @@ def authenticate(session: SessionDep) -> int:
 
 
 def add_slow_endpoint(app: FastAPI) -> None:
-    @app.get("/slow")
+    @app.get("/test-slow")
     def slow(session: SessionDep, user: Annotated[int, Depends(authenticate)]) -> int:
         session.scalar(select(1))
         time.sleep(0.01)
@@ -35,7 +35,7 @@ def test_three_hundred_at_once_are_all_answered(settings: Settings, client_of: C
     app = create_app(settings.model_copy(update={"database_max_waiting": 300}))
     add_slow_endpoint(app)
     with client_of(app) as client:
-        responses = at_once(300, lambda: client.get("/slow"))
+        responses = at_once(300, lambda: client.get("/test-slow"))
     assert [response.status_code for response in responses] == [200] * 300
 
 
@@ -45,7 +45,7 @@ def test_what_finds_no_place_in_the_queue_hears_it_at_once(
     app = create_app(settings.model_copy(update={"database_max_waiting": 5}))
     add_slow_endpoint(app)
     with client_of(app) as client:
-        responses = at_once(60, lambda: client.get("/slow"))
+        responses = at_once(60, lambda: client.get("/test-slow"))
     assert {response.status_code for response in responses} == {200, 503}
     for response in responses:
         assert response.status_code == 200 or response.headers["Retry-After"]
@@ -55,7 +55,7 @@ def test_every_slot_and_connection_comes_back(
     app: FastAPI, client: TestClient, db: Database, settings: Settings
 ) -> None:
     add_slow_endpoint(app)
-    at_once(50, lambda: client.get("/slow"))
+    at_once(50, lambda: client.get("/test-slow"))
     assert db.slots.value == settings.request_connections
     assert db.engine.pool.status().endswith("Current Checked out connections: 0")
 
@@ -74,7 +74,7 @@ def nested(found: Annotated[Session, Depends(by_session)]) -> Session:
     return found
 
 
-router = APIRouter(prefix="/both")
+router = APIRouter(prefix="/test-both")
 
 
 @router.get("/authentication-by-session")
@@ -113,7 +113,7 @@ def test_a_request_that_reads_and_writes_has_one_connection(
     of_the_router = [Depends(by_reader), Depends(by_session)] if path == "of-the-router" else []
     app.include_router(router, dependencies=of_the_router)
     with client_of(app) as client:
-        responses = at_once(60, lambda: client.get(f"/both/{path}"))
+        responses = at_once(60, lambda: client.get(f"/test-both/{path}"))
     assert [(it.status_code, it.json()) for it in responses] == [(200, True)] * 60
 
 

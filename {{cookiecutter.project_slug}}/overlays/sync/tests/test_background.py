@@ -58,7 +58,7 @@ def test_background_tasks_wait_and_requests_do_not(
     with ThreadPoolExecutor() as pool:
         posting = pool.submit(lambda: at_once(20, lambda: client.post("/probe")))
         threads = pool.submit(at_once, 10, in_a_thread)
-        read = at_once(30, lambda: client.get("/products"))
+        read = at_once(30, lambda: client.get("/test-products"))
     assert {response.status_code for response in [*posting.result(), *read]} == {200}
     assert threads.result()
     with db.unit() as session:
@@ -88,7 +88,7 @@ def test_what_waits_in_the_background_holds_no_thread_of_requests(
         count = settings.unit_connections + 5
         waiting = pool.submit(lambda: at_once(count, lambda: client.post("/probe")))
         time.sleep(0.5)
-        assert client.get("/products").status_code == 200
+        assert client.get("/test-products").status_code == 200
         assert not waiting.done()
         free.set()
     assert {response.status_code for response in waiting.result()} == {200}

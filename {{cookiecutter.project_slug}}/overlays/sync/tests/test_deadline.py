@@ -56,8 +56,8 @@ def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
 ) -> None:
     app = create_app(settings.model_copy(update={"request_timeout": 1.0}))
     with client_of(app) as client:
-        response = client.post("/products", json={"name": "Lamp", "category": "light"})
-        found = client.get(f"/products/{response.json()['id']}")
+        response = client.post("/test-products", json={"name": "Lamp", "category": "light"})
+        found = client.get(f"/test-products/{response.json()['id']}")
     assert (response.status_code, found.status_code) == (201, 200)
 
 

@@ -23,12 +23,12 @@ def test_a_commit_takes_no_thread_from_endpoints(app: FastAPI, client: TestClien
     """All of theirs may be waiting for a lock that this commit gives back."""
     begun, committed = Event(), Event()
 
-    @app.get("/wait")
+    @app.get("/test-wait")
     def wait() -> bool:
         begun.set()
         return committed.wait(5)
 
-    @app.get("/commit")
+    @app.get("/test-commit")
     async def commit(session: SessionDep) -> None:
         session.execute(select(1))
         event.listen(session, "after_commit", lambda _: committed.set())
@@ -39,9 +39,9 @@ def test_a_commit_takes_no_thread_from_endpoints(app: FastAPI, client: TestClien
     assert client.portal
     client.portal.call(leave_one_thread)
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(client.get, "/wait")
+        waiting = pool.submit(client.get, "/test-wait")
         begun.wait(5)
-        client.get("/commit")
+        client.get("/test-commit")
     assert waiting.result().json() is True
 
 

@@ -27,7 +27,7 @@ def assert_problem(response: Response, code: int) -> None:
     assert response.status_code == code, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert ("Retry-After" in response.headers) == (code == 503)
-    for secret in ("INSERT", "products", "Lamp", "constraint", "xxx"):
+    for secret in ("INSERT", "test_products", "Lamp", "constraint", "xxx"):
         assert secret not in response.text
 
 
@@ -40,7 +40,7 @@ def insert_product(app: FastAPI, client: TestClient, values: dict[str, Any]) -> 
 
 
 def test_a_duplicate_is_a_conflict(app: FastAPI, client: TestClient) -> None:
-    client.post("/products", json=LAMP)
+    client.post("/test-products", json=LAMP)
     assert_problem(insert_product(app, client, LAMP), 409)
 
 
@@ -115,8 +115,8 @@ def test_a_database_that_lets_nobody_in_is_no_fault_of_the_client(
     url = settings.database_url.set(**parts)
     app = create_app(settings.model_copy(update={"database_url": url}))
     with client_of(app) as client:
-        assert_problem(client.get("/products"), 503)
-        assert_problem(client.post("/products", json=LAMP), 503)
+        assert_problem(client.get("/test-products"), 503)
+        assert_problem(client.post("/test-products", json=LAMP), 503)
         assert_problem(client.get("/health/ready"), 503)
 
 
@@ -174,8 +174,8 @@ def test_a_connection_that_takes_no_writes_any_more_is_renewed(
     with db.sessions.begin() as session:
         connection = session.connection()
         connection.exec_driver_sql(DEMOTE)
-    assert_problem(client.post("/products", json=LAMP), 503)
-    created = client.post("/products", json=LAMP)
+    assert_problem(client.post("/test-products", json=LAMP), 503)
+    created = client.post("/test-products", json=LAMP)
     assert created.status_code == 201, created.text
 
 

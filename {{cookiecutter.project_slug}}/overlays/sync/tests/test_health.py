@@ -26,7 +26,7 @@ def test_a_service_without_its_database_lives_but_is_not_ready(client_of: Client
         assert live.status_code == 200
         ready = client.get("/health/ready")
         assert (ready.status_code, ready.json()["parts"]) == (503, {"database": "down"})
-        products = client.get("/products")
+        products = client.get("/test-products")
         assert products.status_code == 503
         assert products.headers["Retry-After"]
 

@@ -25,7 +25,7 @@ def execute_insert(session: Session) -> None:
 
 
 def execute_text(session: Session) -> None:
-    session.execute(text("INSERT INTO products VALUES (1, 'Lamp', 'light', 1)"))
+    session.execute(text("INSERT INTO test_products VALUES (1, 'Lamp', 'light', 1)"))
 
 
 def select_from_insert(session: Session) -> None:

@@ -20,16 +20,16 @@ def change_type(settings: Settings, name: str) -> None:
         connection.execute(text(CHANGE_TYPE.format(name)))
 
 
-@pytest.mark.parametrize("path", ["/reader", "/session"])
+@pytest.mark.parametrize("path", ["/test-reader", "/test-session"])
 def test_a_change_of_a_type_costs_a_connection_one_request_at_most(
     path: str, app: FastAPI, client: TestClient, settings: Settings, measures: Table
 ) -> None:
-    @app.get("/reader")
+    @app.get("/test-reader")
     def read(reader: ReaderDep) -> int:
         found = reader.execute(select(measures))
         return len(found.all())
 
-    @app.get("/session")
+    @app.get("/test-session")
     def read_in_a_transaction(session: SessionDep) -> int:
         found = session.execute(select(measures))
         return len(found.all())

@@ -109,28 +109,28 @@ def url(
 
 def test_the_statement_of_a_request_is_in_its_trace(url: str, collector: Collector) -> None:
     collector.spans.clear()
-    assert httpx2.get(f"{url}/products").is_success
-    wait_for(lambda: any(span.name == "GET /products" for span in collector.spans))
-    (request,) = [span for span in collector.spans if span.name == "GET /products"]
+    assert httpx2.get(f"{url}/test-products").is_success
+    wait_for(lambda: any(span.name == "GET /test-products" for span in collector.spans))
+    (request,) = [span for span in collector.spans if span.name == "GET /test-products"]
     trace = [span for span in collector.spans if span.trace_id == request.trace_id]
     (statement,) = [span for span in trace if span.name.startswith("SELECT")]
     values = {it.key: it.value.string_value for it in statement.attributes}
-    assert "FROM products" in values["db.statement"]
+    assert "FROM test_products" in values["db.statement"]
 
 
 def test_the_trace_of_a_failure_shows_no_value_of_a_row(url: str, collector: Collector) -> None:
     collector.spans.clear()
     product = {"name": "zoe@example.com", "category": "secret"}
-    made = httpx2.post(f"{url}/products", json=product).json()
-    assert httpx2.post(f"{url}/products", json=product).status_code == 409
-    wait_for(lambda: sum(span.name == "POST /products" for span in collector.spans) == 2)
+    made = httpx2.post(f"{url}/test-products", json=product).json()
+    assert httpx2.post(f"{url}/test-products", json=product).status_code == 409
+    wait_for(lambda: sum(span.name == "POST /test-products" for span in collector.spans) == 2)
     assert any(span.status.code == Status.STATUS_CODE_ERROR for span in collector.spans)
     assert "zoe@example.com" not in str(collector.spans)
-    assert httpx2.delete(f"{url}/products/{made['id']}").is_success
+    assert httpx2.delete(f"{url}/test-products/{made['id']}").is_success
 
 
 def test_the_pool_is_measured(url: str, collector: Collector, settings: Settings) -> None:
-    assert httpx2.get(f"{url}/products").is_success
+    assert httpx2.get(f"{url}/test-products").is_success
     wait_for(lambda: collector.metrics.get("db.client.connection.count") == 1)
     assert collector.metrics["db.client.connection.idle.max"] == settings.database_pool_size
     assert collector.metrics["db.client.connection.overflow"] == 0
