@@ -25,7 +25,7 @@ DISTRIBUTIONS = frozenset(
     psycopg2-binary pycparser pydantic pydantic-core pydantic-extra-types pydantic-settings pygments
     pymysql pytest pytest-xdist python-dotenv python-multipart pyyaml requests rich rich-toolkit ruff
     shellingham sqlalchemy starlette structlog truststore typer typing-extensions typing-inspection
-    tzdata urllib3 uvicorn uvloop watchfiles websockets wrapt
+    tzdata urllib3 uvicorn uvloop watchfiles websockets wrapt wsproto
     boolean-py cachecontrol cyclonedx-python-lib defusedxml filelock license-expression msgpack
     packageurl-python pip pip-api pip-audit pip-requirements-parser py-serializable pyparsing
     sortedcontainers tomli tomli-w
