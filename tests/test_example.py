@@ -9,26 +9,11 @@ import pytest
 
 from combinations import DRIVERS, Combination
 from conftest import ONE_OF_EACH, WITHOUT_EXAMPLE, everyday, skip_unless_installable
+from example import delete_example, drop_example, recipe
 from processes import alembic, create_database, run
 
 DatabaseURL = Callable[[Combination, str], str]
 EXAMPLE = re.compile(r"\bitems\b|\bItem\b")
-
-
-def recipe(project: Path) -> list[str]:
-    """Read the commands of the README: for the code, for its revision, for a database that has it."""
-    _, _, section = (project / "README.md").read_text().partition("## Delete the example")
-    return re.findall(r"```console\n(.*?)```", section, re.DOTALL)
-
-
-def delete_example(project: Path) -> None:
-    """Delete the code, and the lines that the README names."""
-    run("sh", "-c", recipe(project)[0], cwd=project)
-    for file, word in [("app/main.py", "items_router"), ("README.md", "| `app/items/` |")]:
-        lines = (project / file).read_text().splitlines(keepends=True)
-        kept = [line for line in lines if word not in line]
-        assert len(lines) - len(kept) == (2 if file == "app/main.py" else 1)
-        (project / file).write_text("".join(kept))
 
 
 @pytest.mark.parametrize("tried", everyday(DRIVERS, *ONE_OF_EACH), ids=str)
@@ -67,7 +52,8 @@ def test_a_project_without_the_example_passes_its_tests(
     run(environment / "python", "-m", "pytest", "-q", cwd=project, DATABASE_URL=url)
 
 
-@pytest.mark.parametrize("tried", everyday(DRIVERS, *ONE_OF_EACH), ids=str)
+@pytest.mark.full  # the everyday run does so in `test_workshop.py`
+@pytest.mark.parametrize("tried", DRIVERS, ids=str)
 def test_the_example_can_be_deleted_from_a_database_that_has_it(
     tried: Combination,
     projects: dict[Combination, Path],
@@ -80,11 +66,7 @@ def test_the_example_can_be_deleted_from_a_database_that_has_it(
     create_database(project, environment, url)
     alembic(project, environment, url, "upgrade head")
     delete_example(project)
-    for command in recipe(project)[2].splitlines():
-        words = re.findall(r'"[^"]*"|\S+', command.removeprefix("uv run alembic "))
-        run(
-            environment / "alembic", *(it.strip('"') for it in words), cwd=project, DATABASE_URL=url
-        )
+    drop_example(project, environment, url)
     alembic(project, environment, url, "check", "downgrade -1", "upgrade head", "check")
     tests = ("tests/test_migrations.py", "tests/test_mappings.py")
     run(environment / "python", "-m", "pytest", "-q", *tests, cwd=project, DATABASE_URL=url)

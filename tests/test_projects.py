@@ -25,8 +25,8 @@ from conftest import (
 from processes import UV, alembic, clean_environment, create_database, drop_database, execute, run
 
 DatabaseURL = Callable[[Combination, str], str]
-# The others of the everyday run are in `test_example.py`, without the example.
-WITH_EXAMPLE = [it for it in DRIVERS if not named(it, *WITHOUT_EXAMPLE)]
+# The everyday run takes the others in `test_example.py` and `test_workshop.py`, without the example.
+WITH_EXAMPLE = [it for it in DRIVERS if it not in USUAL and not named(it, *WITHOUT_EXAMPLE)]
 OTHER_PYTHONS = [it for it in PYTHONS if it != "{}.{}".format(*sys.version_info)]
 
 

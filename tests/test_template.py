@@ -427,3 +427,26 @@ def test_nor_after_what_those_depend_on(environment: Path) -> None:
     listed = run(UV, "pip", "freeze", "--quiet", "--python", environment.parent, cwd=environment)
     installed = {line.partition("==")[0].lower() for line in listed.stdout.splitlines()}
     assert installed - refused == set(), "add these to DISTRIBUTIONS in hooks/pre_gen_project.py"
+
+
+OWN_TABLE = re.compile(r'(?:__tablename__ = |(?<!Create)(?<!Drop)Table\(\s*)"(\w+)"')
+OWN_ROUTE = re.compile(r'@\w*(?:app|router)\.\w+\(\s*"(/[^"]+)"|APIRouter\(\s*prefix="(/[^"]+)"')
+OWN_CLASS = re.compile(r"^ *class (\w+)\([^)]*\b(?:Own|Base)\b[^)]*\):", re.MULTILINE)
+
+
+def test_names_of_tests_do_not_meet_those_of_a_project() -> None:
+    """A team may have a table of products, a class Task and a route /session."""
+    folders = [TEMPLATE / "tests", *TEMPLATE.glob("overlays/*/tests")]
+    files = [it for folder in folders for it in folder.glob("*.py") if it.name != "test_items.py"]
+    texts = {it: it.read_text() for it in files}
+    tables, classes = set(), set()
+    for file, text in texts.items():
+        tables |= {it for it in OWN_TABLE.findall(text) if file.name != "test_mappings.py"}
+        classes |= {*OWN_CLASS.findall(text)} - {"Own"}
+        routes = {one or other for one, other in OWN_ROUTE.findall(text)}
+        prefixed = {it for it in routes if it.startswith(("/probe", "/test-"))}
+        assert routes <= prefixed or "prefix=" in text, (file, routes)
+    assert len(tables) > 5
+    assert [it for it in tables if not it.startswith("test_") and "_of_a_test" not in it] == []
+    assert len(classes) > 3
+    assert [it for it in classes if not it.startswith("Sample")] == []

@@ -1,4 +1,4 @@
-"""No relationship loads rows by accident, and no column changes what it is given."""
+"""Nothing is loaded by accident, and no column changes what it is given."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,15 @@ from sqlalchemy import (
     Time,
     TypeDecorator,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column, relationship
+from sqlalchemy.orm import (
+    ColumnProperty,
+    DeclarativeBase,
+    Mapped,
+    Mapper,
+    RelationshipProperty,
+    mapped_column,
+    relationship,
+)
 from sqlalchemy.types import TypeEngine
 
 from app import tables
@@ -26,9 +34,19 @@ from tests.dialect import DIGITS
 
 
 def loading_by_accident(mappers: Iterable[Mapper[object]]) -> list[str]:
-    """Name the relationships that reading an attribute could load, one query for each row."""
+    """Name what reading an attribute would load, one query for each row."""
     lazy = {"select", True, "dynamic"}
-    return [str(path) for mapper in mappers for path in mapper.relationships if path.lazy in lazy]
+    return [
+        str(it)
+        for mapper in mappers
+        for it in (*mapper.relationships, *mapper.column_attrs)
+        if (it.lazy in lazy if isinstance(it, RelationshipProperty) else loads_later(it))
+    ]
+
+
+def loads_later(column: ColumnProperty[object]) -> bool:
+    """Tell whether a column is loaded when its attribute is read."""
+    return column.deferred and not column.raiseload
 
 
 def changing_values(tables: Iterable[Table]) -> list[str]:
@@ -49,7 +67,7 @@ def changes_values(kind: TypeEngine[object]) -> bool:
     return isinstance(kind, DateTime | Time | Interval)
 
 
-def test_no_relationship_loads_by_accident() -> None:
+def test_nothing_is_loaded_by_accident() -> None:
     assert loading_by_accident(Base.registry.mappers) == []
 
 
@@ -70,8 +88,10 @@ def test_one_that_would_is_found() -> None:
         id: Mapped[int] = mapped_column(ForeignKey("parents.id"), primary_key=True)
         parent: Mapped[Parent] = relationship()
         guarded: Mapped[Parent] = relationship(lazy="raise_on_sql", viewonly=True)
+        photo: Mapped[bytes] = mapped_column(deferred=True)
+        kept: Mapped[bytes] = mapped_column(deferred=True, deferred_raiseload=True)
 
-    assert loading_by_accident(Other.registry.mappers) == ["Child.parent"]
+    assert loading_by_accident(Other.registry.mappers) == ["Child.parent", "Child.photo"]
 
 
 class Wrapped(TypeDecorator[object]):

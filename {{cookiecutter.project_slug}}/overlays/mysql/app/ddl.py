@@ -1,21 +1,52 @@
 """What autogenerate must know of MySQL and MariaDB: a foreign key does not let go of its index."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from alembic.ddl.mysql import MySQLImpl
 from alembic.operations.ops import (
+    AddColumnOp,
     CreateForeignKeyOp,
+    CreateTableOp,
     DropConstraintOp,
     DropIndexOp,
     MigrateOperation,
     ModifyTableOps,
 )
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, ForeignKeyConstraint, Index, UniqueConstraint, inspect
+from sqlalchemy import (
+    BLOB,
+    Column,
+    Connection,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    inspect,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine
 
 from app.autogenerate import ByValue
 
 OPTIONS: dict[str, Any] = {}
+
+# The sizes of types, in bytes.
+Sizes = dict[type[TypeEngine[Any]], int]
+BLOBS: Sizes = {
+    mysql.TINYBLOB: 2**8 - 1,
+    BLOB: 2**16 - 1,
+    mysql.MEDIUMBLOB: 2**24 - 1,
+    mysql.LONGBLOB: 2**32 - 1,
+}
+TEXTS: Sizes = {
+    mysql.TINYTEXT: 2**8 - 1,
+    mysql.TEXT: 2**16 - 1,
+    mysql.MEDIUMTEXT: 2**24 - 1,
+    mysql.LONGTEXT: 2**32 - 1,
+}
 
 
 def complete(
@@ -23,11 +54,27 @@ def complete(
     downgrade: list[MigrateOperation],
     context: MigrationContext,
 ) -> None:
-    """Drop foreign keys before their indexes, and make those anew that are to stay."""
+    """Drop foreign keys before their indexes, and make those anew that are to stay.
+
+    On MariaDB, a computed column takes no NOT NULL: SQLAlchemy leaves it out, and so must a revision.
+    """
+    if context.dialect.name == "mariadb":
+        for column in new_columns(upgrade):
+            if column.computed is not None:
+                column.nullable = True
     for table in (*upgrade, *downgrade):
         if isinstance(table, ModifyTableOps):
             keep = kept_foreign_keys(table, context)
             table.ops = in_order(table.ops, keep)
+
+
+def new_columns(operations: Iterable[MigrateOperation]) -> Iterator[Column[Any]]:
+    """Give the columns that operations add, in tables that they create or change."""
+    for operation in operations:
+        if isinstance(operation, CreateTableOp):
+            yield from (it for it in operation.columns if isinstance(it, Column))
+        elif isinstance(operation, ModifyTableOps):
+            yield from (it.column for it in operation.ops if isinstance(it, AddColumnOp))
 
 
 def kept_foreign_keys(
@@ -86,6 +133,25 @@ class MySQL(ByValue, MySQLImpl):
     """In the place of Alembic's own."""
 
     __dialect__ = "mysql"
+
+    def compare_type(self, inspector_column: Column[Any], metadata_column: Column[Any]) -> bool:
+        """Tell whether the types differ; a server makes `BLOB(32)` the smallest type that fits."""
+        sizes, needed = size_of(metadata_column.type)
+        present = sizes.get(type(inspector_column.type))
+        if present is not None:
+            return present != min(it for it in sizes.values() if it >= needed)
+        compare: Any = super().compare_type
+        return bool(compare(inspector_column, metadata_column))
+
+
+def size_of(kind: TypeEngine[Any]) -> tuple[Sizes, int]:
+    """Give how many bytes a BLOB or a TEXT of some length needs, in utf8mb4; of other types nothing."""
+    plain = kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+    if isinstance(plain, LargeBinary) and plain.length:
+        return BLOBS, plain.length
+    if isinstance(plain, Text) and plain.length:
+        return TEXTS, 4 * plain.length
+    return {}, 0
 
 
 class MariaDB(MySQL):

@@ -49,9 +49,9 @@ def find_expression(inspector: Inspector, table: Table, column: dict[str, Any]) 
 
 def expression_of(column: str, sql: str) -> str:
     """Give what a statement that creates a table says between the parentheses behind AS."""
-    kind = r"[\w ]+(\([^()]*\))?"
+    kind = r"[\w ]+(\([^()]*\))?[\w ]*"  # and NOT NULL, which SQLAlchemy writes before it
     begun = re.search(
-        rf"\b{re.escape(column)}\b[\"`\]]?\s+{kind}\s+GENERATED\s+ALWAYS\s+AS\s*\(",
+        rf"\b{re.escape(column)}\b[\"`\]]?\s+{kind}\bGENERATED\s+ALWAYS\s+AS\s*\(",
         sql,
         re.IGNORECASE,
     )

@@ -1,0 +1,31 @@
+"""Deleting the example, as the README of a project says."""
+
+import re
+from pathlib import Path
+
+from processes import run
+
+
+def recipe(project: Path) -> list[str]:
+    """Read the commands of the README: for the code, for its revision, for a database that has it."""
+    _, _, section = (project / "README.md").read_text().partition("## Delete the example")
+    return re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+
+
+def delete_example(project: Path) -> None:
+    """Delete the code, and the lines that the README names."""
+    run("sh", "-c", recipe(project)[0], cwd=project)
+    for file, word in [("app/main.py", "items_router"), ("README.md", "| `app/items/` |")]:
+        lines = (project / file).read_text().splitlines(keepends=True)
+        kept = [line for line in lines if word not in line]
+        assert len(lines) - len(kept) == (2 if file == "app/main.py" else 1)
+        (project / file).write_text("".join(kept))
+
+
+def drop_example(project: Path, environment: Path, url: str) -> None:
+    """Write and run the revision that a database with the table needs."""
+    for command in recipe(project)[2].splitlines():
+        words = re.findall(r'"[^"]*"|\S+', command.removeprefix("uv run alembic "))
+        run(
+            environment / "alembic", *(it.strip('"') for it in words), cwd=project, DATABASE_URL=url
+        )

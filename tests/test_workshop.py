@@ -1,0 +1,112 @@
+"""A second domain, written as an ordinary team would, is laid over a project and needs no workaround."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from combinations import DRIVERS, USUAL, Combination
+from example import delete_example, drop_example
+from processes import alembic, create_database, execute, run, serving
+
+DatabaseURL = Callable[[Combination, str], str]
+WORKSHOP = Path(__file__).parent / "workshop"
+ROUTERS = ["users.router", "products.router", "orders.streams", "orders.router"]
+
+# The tests of the workshop once more, and now their transactions really end.
+COMMITTING = """
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "committing" in item.path.parts:
+            item.add_marker("commits")
+"""
+
+
+def lay_over(project: Path, combination: Combination) -> None:
+    """Copy what fits the combination, and include its routers."""
+    for name in ("shared", combination.session, *combination.overlays):
+        if (WORKSHOP / name).exists():
+            shutil.copytree(WORKSHOP / name, project, dirs_exist_ok=True)
+    names = {it: it.replace(".", "_") for it in ROUTERS}
+    imports = "".join(f"from app.{it} import router as {name}\n" for it, name in names.items())
+    included = "".join(f"    app.include_router({name})\n" for name in names.values())
+    main = project / "app/main.py"
+    text = main.read_text()
+    text = text.replace("from app.items", f"{imports}from app.items")
+    main.write_text(
+        text.replace("    app.include_router(items", f"{included}    app.include_router(items")
+    )
+
+
+def commit_in_copies(project: Path) -> None:
+    """Copy the tests of the workshop, and mark the copies."""
+    folder = project / "tests/committing"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "conftest.py").write_text(COMMITTING)
+    for variant in ("async", "sync"):
+        for file in (WORKSHOP / variant / "tests").glob("test_*.py"):
+            shutil.copy(project / "tests" / file.name, folder)
+
+
+def test_nothing_in_it_silences_a_tool() -> None:
+    silenced = re.compile(r"noqa|type: ignore|\bcast\(|filterwarnings|mark\.skip")
+    files = [*WORKSHOP.rglob("*.py")]
+    assert len(files) > 30
+    assert [it for it in files if silenced.search(it.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    "tried",
+    [it if it in USUAL else pytest.param(it, marks=pytest.mark.full) for it in DRIVERS],
+    ids=str,
+)
+def test_a_team_builds_on_it(
+    tried: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    project = shutil.copytree(projects[tried], tmp_path / "my-api")
+    url = database_url(tried, "my_api_workshop")
+    create_database(project, environment, url)
+    alembic(project, environment, url, "upgrade head")
+    lay_over(project, tried)
+    revision = ["revision --autogenerate -m shop", "upgrade head", "check"]
+    back = ["downgrade -1", "upgrade head", "check"]
+    alembic(project, environment, url, *revision, *back)
+    delete_example(project)
+    drop_example(project, environment, url)
+    alembic(project, environment, url, "check", "downgrade base", "upgrade head", "check")
+
+    path = os.pathsep.join([str(environment), os.environ["PATH"]])
+    cache = str(environment.parent / "mypy_cache")
+    for command in ("fix", "check"):
+        run(environment / "poe", command, cwd=project, PATH=path, MYPY_CACHE_DIR=cache)
+
+    commit_in_copies(project)
+    run(environment / "python", "-m", "pytest", "-q", cwd=project, DATABASE_URL=url)
+
+    with serving(project, environment, url) as client:
+        user = client.post("/users", json={"email": "ann@example.com"}).json()
+        execute(project, environment, url, "UPDATE users SET role = 'STAFF'")
+        client.headers["Authorization"] = f"Bearer {user['token']}"
+        product = {"name": "Lamp", "price": "19.90", "weight": 1.1}
+        stored = client.put("/products/lamp-1", json=product).json()
+        assert stored == stored | product
+        wish = {"lines": [{"sku": "lamp-1", "quantity": 2}], "coupon": "HALF"}
+        order = client.post("/orders", json=wish).json()
+        change = {"version": order["version"], "status": "paid", "shipping": "4.50"}
+        assert client.patch(f"/orders/{order['id']}", json=change).json()["total"] == "40.32"
+        assert client.patch(f"/orders/{order['id']}", json=change).status_code == 409
+        (listed,) = client.get("/orders", params={"status": "paid"}).json()["items"]
+        assert listed["number"] in client.get("/orders/export").text
+        run(environment / "python", "-m", "app.commands.send_orders", cwd=project, DATABASE_URL=url)
+        assert client.get(f"/orders/{order['id']}").json()["status"] == "sent"

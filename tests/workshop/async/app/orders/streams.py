@@ -1,0 +1,53 @@
+"""Orders as a file, and over a websocket."""
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+
+from fastapi import APIRouter, Request, WebSocket
+from fastapi.responses import StreamingResponse
+
+from app.database import Database
+from app.openapi import problems
+from app.orders import service
+from app.orders.service import Exported
+from app.users.authentication import CurrentUser, found
+from app.users.service import get_user_by_token
+
+PART = 500  # rows that one unit of work reads
+
+router = APIRouter(prefix="/orders", tags=["orders"], responses=problems(401, 503))
+
+
+@router.get("/export", response_class=StreamingResponse)
+async def export(request: Request, user: CurrentUser) -> StreamingResponse:
+    """Send all orders of the user who calls."""
+    return StreamingResponse(lines(request.state.db, user.id), media_type="text/csv")
+
+
+async def lines(db: Database, user_id: uuid.UUID) -> AsyncIterator[str]:
+    """Read part after part, and hold nothing while the client takes its time."""
+    yield "number,status,total,created_at\n"
+    rows = await part(db, user_id, 0)
+    while rows:
+        for _, number, status, total, created_at in rows:
+            yield f"{number},{status.value},{total},{created_at.isoformat()}\n"
+        rows = await part(db, user_id, rows[-1][0])
+
+
+async def part(db: Database, user_id: uuid.UUID, after: int) -> Sequence[Exported]:
+    async with db.unit(read_only=True) as session:
+        return await service.export_orders(session, user_id, after, PART)
+
+
+@router.websocket("/watch")
+async def watch(websocket: WebSocket) -> None:
+    """Answer each number of an order with its status."""
+    db: Database = websocket.state.db
+    _, _, token = websocket.headers.get("Authorization", "").partition(" ")
+    async with db.unit(read_only=True) as session:
+        user = found(await get_user_by_token(session, token))
+    await websocket.accept()
+    async for order_id in websocket.iter_text():
+        async with db.unit(read_only=True) as session:
+            order = await service.get_order(session, user.id, int(order_id))
+        await websocket.send_json({"status": order.status.value if order else None})

@@ -1,0 +1,35 @@
+"""Who calls: a request has a bearer token."""
+
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, status
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.database import ReaderDep
+from app.users import service
+from app.users.models import Role, User
+
+bearer = HTTPBearer()
+
+
+async def current_user(
+    reader: ReaderDep, credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]
+) -> User:
+    """Find the user of a token, or answer 401."""
+    return found(await service.get_user_by_token(reader, credentials.credentials))
+
+
+def found(user: User | None) -> User:
+    if user is None:
+        raise HTTPException(status.HTTP_401_UNAUTHORIZED, "Sign in first.")
+    return user
+
+
+CurrentUser = Annotated[User, Depends(current_user)]
+
+
+async def staff(user: CurrentUser) -> User:
+    """Let only staff in."""
+    if user.role is not Role.STAFF:
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "This is for staff.")
+    return user

@@ -1,0 +1,38 @@
+"""What can be done with users; the caller owns the transaction, so nothing here commits."""
+
+import hashlib
+import secrets
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.users.models import Role, User
+from app.users.schemas import UserCreate, UserUpdate
+
+
+async def create_user(
+    session: AsyncSession, data: UserCreate, role: Role = Role.CUSTOMER
+) -> tuple[User, str]:
+    """Store a user; give the token too, which is not stored."""
+    token = secrets.token_urlsafe()
+    user = User(**data.model_dump(), role=role, token_hash=hash_of(token))
+    session.add(user)
+    await session.flush()
+    return user, token
+
+
+async def get_user_by_token(session: AsyncSession, token: str) -> User | None:
+    """Find the user of a token."""
+    return await session.scalar(select(User).where(User.token_hash == hash_of(token)))
+
+
+async def update_user(session: AsyncSession, user: User, data: UserUpdate) -> User:
+    """Change what the client sent."""
+    for name, value in data.model_dump(exclude_unset=True).items():
+        setattr(user, name, value)
+    await session.flush()
+    return user
+
+
+def hash_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

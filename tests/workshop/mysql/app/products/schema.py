@@ -1,0 +1,3 @@
+"""Where the tables of products are."""
+
+SCHEMA: str | None = None

@@ -1,0 +1,32 @@
+"""The tables of users."""
+
+import enum
+import uuid
+
+from sqlalchemy import Enum, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models import Base, Timestamped
+from app.users.encryption import Encrypted
+
+
+class Role(enum.Enum):
+    """What a user may do."""
+
+    CUSTOMER = "customer"
+    STAFF = "staff"
+
+
+class User(Timestamped, Base):
+    """Who orders, or looks after the orders."""
+
+    __tablename__ = "users"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    role: Mapped[Role] = mapped_column(
+        Enum(Role, native_enum=False, length=20), server_default="CUSTOMER"
+    )
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    phone: Mapped[str | None] = mapped_column(Encrypted)
+    newsletter: Mapped[bool] = mapped_column(default=False)

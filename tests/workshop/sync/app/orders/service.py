@@ -1,0 +1,157 @@
+"""What can be done with orders; the caller owns the transaction, so nothing here commits."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sqlalchemy import Row, and_, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from app.orders.cursor import Position
+from app.orders.models import Order, OrderLine, Redemption, Status, Task
+from app.orders.schemas import OrderCreate, OrderUpdate
+from app.products.models import Product
+
+Exported = Row[int, uuid.UUID, Status, Decimal, datetime]
+
+
+class UnknownProductError(Exception):
+    """An order names a product that is not sold."""
+
+
+class ChangedMeanwhileError(Exception):
+    """The order is not the one that the client has read."""
+
+
+def create_order(session: Session, user_id: uuid.UUID, data: OrderCreate) -> Order:
+    """Store an order with its lines; a coupon that was used before is ignored."""
+    wanted = [line.sku for line in data.lines]
+    rows = session.execute(select(Product.sku, Product.price).where(Product.sku.in_(wanted)))
+    prices = {row.sku: row.price for row in rows}
+    if unknown := {*wanted} - {*prices}:
+        raise UnknownProductError(", ".join(sorted(unknown)))
+    order = Order(
+        **data.model_dump(exclude={"lines", "coupon"}),
+        user_id=user_id,
+        lines=[
+            OrderLine(sku=line.sku, quantity=line.quantity, price=prices[line.sku])
+            for line in data.lines
+        ],
+    )
+    session.add(order)
+    session.flush()
+    goods = sum((line.amount for line in order.lines), Decimal(0))
+    if data.coupon and redeem(session, user_id, data.coupon):
+        goods = (goods * Decimal("0.9")).quantize(Decimal("0.01"))
+    order.goods = goods
+    session.flush()
+    return order
+
+
+def redeem(session: Session, user_id: uuid.UUID, coupon: str) -> bool:
+    """Use a coupon; tell whether it was new."""
+    try:
+        with session.begin_nested():
+            session.add(Redemption(user_id=user_id, coupon=coupon))
+    except IntegrityError:
+        return False
+    return True
+
+
+def get_order(session: Session, user_id: uuid.UUID, order_id: int) -> Order | None:
+    """Find an order of a user, with its lines."""
+    return session.scalar(
+        select(Order)
+        .where(Order.id == order_id, Order.user_id == user_id)
+        .options(selectinload(Order.lines))
+    )
+
+
+def list_orders(
+    session: Session,
+    user_id: uuid.UUID,
+    *,
+    limit: int,
+    after: Position | None = None,
+    status: Status | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    gift: bool | None = None,
+    minimum: Decimal | None = None,
+) -> Sequence[Order]:
+    """Give up to `limit` orders, the newest first."""
+    query = select(Order).where(Order.user_id == user_id)
+    if after is not None:
+        created_at, order_id = after
+        query = query.where(
+            or_(
+                Order.created_at < created_at,
+                and_(Order.created_at == created_at, Order.id < order_id),
+            )
+        )
+    if status is not None:
+        query = query.where(Order.status == status)
+    if since is not None:
+        query = query.where(Order.created_at >= since)
+    if until is not None:
+        query = query.where(Order.created_at < until)
+    if gift is not None:
+        query = query.where(Order.gift == gift)
+    if minimum is not None:
+        query = query.where(Order.total >= minimum)
+    orders = session.scalars(
+        query.order_by(Order.created_at.desc(), Order.id.desc())
+        .limit(limit)
+        .options(selectinload(Order.lines))
+    )
+    return orders.all()
+
+
+def export_orders(
+    session: Session, user_id: uuid.UUID, after: int, limit: int
+) -> Sequence[Exported]:
+    """Give the next part of an export."""
+    rows = session.execute(
+        select(Order.id, Order.number, Order.status, Order.total, Order.created_at)
+        .where(Order.user_id == user_id, Order.id > after)
+        .order_by(Order.id)
+        .limit(limit)
+    )
+    return rows.all()
+
+
+def update_order(session: Session, order: Order, data: OrderUpdate) -> Order:
+    """Change what the client sent, if the order is still the one that the client has read."""
+    if data.version != order.version:
+        raise ChangedMeanwhileError
+    for name, value in data.model_dump(exclude_unset=True, exclude={"version"}).items():
+        setattr(order, name, value)
+    if data.status is Status.PAID:
+        order.paid_at = datetime.now(UTC)
+    session.flush()
+    return order
+
+
+def delete_order(session: Session, order: Order) -> None:
+    """Remove an order with its lines."""
+    session.delete(order)
+    session.flush()
+
+
+def add_task(session: Session, order_id: int, text: str) -> None:
+    """Note what the warehouse has to do."""
+    session.add(Task(order_id=order_id, text=text))
+    session.flush()
+
+
+def send_orders(session: Session) -> int:
+    """Send all orders that were paid; return how many."""
+    orders = session.scalars(select(Order).where(Order.status == Status.PAID).with_for_update())
+    sent = 0
+    for order in orders:
+        order.status = Status.SENT
+        sent += 1
+    session.flush()
+    return sent

@@ -1,0 +1,31 @@
+"""Users over HTTP."""
+
+from fastapi import APIRouter, status
+
+from app.database import SessionDep
+from app.openapi import problems
+from app.users import service
+from app.users.authentication import CurrentUser
+from app.users.models import User
+from app.users.schemas import SignedUp, UserCreate, UserRead, UserUpdate
+
+router = APIRouter(prefix="/users", tags=["users"], responses=problems(503))
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, responses=problems(409))
+def sign_up(session: SessionDep, data: UserCreate) -> SignedUp:
+    """Store a user, and give a token."""
+    user, token = service.create_user(session, data)
+    return SignedUp(**UserRead.model_validate(user).model_dump(), token=token)
+
+
+@router.get("/me", response_model=UserRead, responses=problems(401))
+def get_me(user: CurrentUser) -> User:
+    """Read the user who calls."""
+    return user
+
+
+@router.patch("/me", response_model=UserRead, responses=problems(401))
+def update_me(session: SessionDep, user: CurrentUser, data: UserUpdate) -> User:
+    """Change the user who calls."""
+    return service.update_user(session, user, data)

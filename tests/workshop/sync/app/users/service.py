@@ -1,0 +1,36 @@
+"""What can be done with users; the caller owns the transaction, so nothing here commits."""
+
+import hashlib
+import secrets
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.users.models import Role, User
+from app.users.schemas import UserCreate, UserUpdate
+
+
+def create_user(session: Session, data: UserCreate, role: Role = Role.CUSTOMER) -> tuple[User, str]:
+    """Store a user; give the token too, which is not stored."""
+    token = secrets.token_urlsafe()
+    user = User(**data.model_dump(), role=role, token_hash=hash_of(token))
+    session.add(user)
+    session.flush()
+    return user, token
+
+
+def get_user_by_token(session: Session, token: str) -> User | None:
+    """Find the user of a token."""
+    return session.scalar(select(User).where(User.token_hash == hash_of(token)))
+
+
+def update_user(session: Session, user: User, data: UserUpdate) -> User:
+    """Change what the client sent."""
+    for name, value in data.model_dump(exclude_unset=True).items():
+        setattr(user, name, value)
+    session.flush()
+    return user
+
+
+def hash_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
