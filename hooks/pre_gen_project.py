@@ -1,5 +1,6 @@
 """Refuse answers that no working project can be made of, and a folder that holds files."""
 
+import importlib.metadata
 import json
 import keyword
 import re
@@ -8,6 +9,9 @@ import sys
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+# Before 2.7, a `no` on the command line is a text, and so as good as a yes.
+COOKIECUTTER = "2.7"
 
 # A project named after something it depends on cannot be locked; a test names what is missing.
 DISTRIBUTIONS = frozenset(
@@ -100,10 +104,23 @@ def objections_to_folder(folder):
         )
 
 
-def command(answers, refused, *options):
+def objections_to_cookiecutter():
+    """Yield a sentence if what runs this hook is too old; a package that cannot be found is not."""
+    try:
+        version = importlib.metadata.version("cookiecutter")
+    except importlib.metadata.PackageNotFoundError:
+        return
+    found, needed = (
+        [int(part) for part in re.findall(r"\d+", text)[:2]] for text in (version, COOKIECUTTER)
+    )
+    if found < needed:
+        yield f"this template needs Cookiecutter {COOKIECUTTER} or later: this is {version}"
+
+
+def command(answers, refused, *options, program="cookiecutter"):
     """Write the command that runs again with these answers, and a blank for each refused one."""
-    words = [shlex.join(["uvx", "cookiecutter", answers["_template"], "--no-input", *options])]
-    if answers["_checkout"]:
+    words = [shlex.join(["uvx", program, answers["_template"], "--no-input", *options])]
+    if answers.get("_checkout"):
         words.append(shlex.join(["--checkout", answers["_checkout"]]))
     for key, answer in answers.items():
         if key in refused:
@@ -115,7 +132,22 @@ def command(answers, refused, *options):
     return " ".join(words)
 
 
-def refusal(answers, folder):
+TRACEBACK = "\nA traceback below is Cookiecutter's own and says no more than this."
+
+
+def refusal_of_cookiecutter(answers, folder):
+    """Yield that Cookiecutter is too old, and the command that takes the newest; or nothing."""
+    for sentence in objections_to_cookiecutter():
+        yield sentence
+        if "_commit" in answers:  # cruft does not name the folder
+            return
+        options = ["--output-dir", answers.get("_output_dir", str(folder.parent))]
+        yield "\nNothing was rendered. To run again with the newest:\n"
+        yield command(answers, (), *options, program="cookiecutter@latest")
+        yield TRACEBACK
+
+
+def refusal_of_answers(answers, folder):
     """Yield what is wrong, line by line, and the command that runs again; nothing if all is well."""
     refused = dict(found := list(objections(answers)))
     yield from (f"{key} {sentence}" for key, sentence in found)
@@ -132,7 +164,16 @@ def refusal(answers, folder):
     if held:
         paths = [str(folder), f"{folder}-new/{folder.name}"]
         yield shlex.join(["git", "diff", "--no-index", "--diff-filter=d", *paths])
-    yield "\nA traceback below is Cookiecutter's own and says no more than this."
+    yield TRACEBACK
+
+
+def refusal(answers, folder):
+    """Yield the lines of the first refusal: what comes later counts on what comes before."""
+    for refuse in (refusal_of_cookiecutter, refusal_of_answers):
+        lines = list(refuse(answers, folder))
+        yield from lines
+        if lines:
+            return
 
 
 if __name__ == "__main__":

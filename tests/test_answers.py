@@ -1,6 +1,5 @@
 """Questions: what is asked, what is derived, what is refused."""
 
-import json
 import os
 import re
 import shlex
@@ -17,7 +16,7 @@ from cookiecutter.prompt import prompt_for_config
 from pytest_cookies.plugin import Result
 
 from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, Combination
-from processes import run
+from processes import UV, run
 
 Bake = Callable[..., Result]
 
@@ -78,17 +77,27 @@ def config_file(own: Path) -> Path:
     """Write a configuration that keeps the folders of Cookiecutter within what the test owns."""
     folders = {"cookiecutters_dir": own / "cookiecutters", "replay_dir": own / "replay"}
     config = own / "config.yaml"
-    config.write_text(json.dumps({key: str(folder) for key, folder in folders.items()}))
+    config.write_text("".join(f'{key}: "{folder}"\n' for key, folder in folders.items()))
     return config
 
 
-def cookiecutter(output: Path, *options: str, **answers: str) -> subprocess.CompletedProcess[str]:
+OUR_OWN = (sys.executable, "-m", "cookiecutter")
+
+
+def render_by(
+    program: tuple[str, ...], output: Path, *options: str, **answers: str
+) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does, with the folder for its own files out of the way."""
     return run(
-        sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "--output-dir", str(output),
+        *program, str(ROOT), "--no-input", "--output-dir", str(output),
         *options, *(f"{key}={value}" for key, value in answers.items()),
         cwd=ROOT, check=False, COOKIECUTTER_CONFIG=str(config_file(output.parents[1])),
     )  # fmt: skip
+
+
+def cookiecutter(output: Path, *options: str, **answers: str) -> subprocess.CompletedProcess[str]:
+    """Run our own Cookiecutter."""
+    return render_by(OUR_OWN, output, *options, **answers)
 
 
 def shell(output: Path, line: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +105,7 @@ def shell(output: Path, line: str) -> subprocess.CompletedProcess[str]:
     own = output.parents[1]
     program = own / "bin" / "uvx"
     program.parent.mkdir(exist_ok=True)
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m "$@"\n')
+    program.write_text(f'#!/bin/sh\nshift\nexec {" ".join(OUR_OWN)} "$@"\n')
     program.chmod(0o755)
     return run(
         "bash", "-c", line, cwd=own, check=False, COOKIECUTTER_CONFIG=str(config_file(own)),
@@ -381,6 +390,36 @@ def test_cruft_renders_by_the_same_hooks(tmp_path: Path, capfd: pytest.CaptureFi
     with pytest.raises(FailedHookException):
         generate_files(str(ROOT), context, str(tmp_path / "other"))
     assert capfd.readouterr().err.startswith("driver 'x' gives no async session")
+
+
+def release(version: str) -> tuple[str, ...]:
+    """Begin a command with some release of Cookiecutter, which uv installs in its cache."""
+    return (UV, "tool", "run", "--python", sys.executable, f"cookiecutter@{version}")
+
+
+# What distributions and old environments have.
+OLD = ["2.6.0", *(pytest.param(it, marks=pytest.mark.full) for it in ("1.7.3", "2.1.1", "2.4.0"))]
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_an_older_cookiecutter_is_refused(version: str, output: Path) -> None:
+    given = {"full_name": "Zoë O'Brien", "docker": "no", "license": "none"}
+    done = render_by(release(version), output, **given)
+    assert_refused(done, output, f"needs Cookiecutter 2.7 or later: this is {version}\n")
+    again = shell(output, printed(done, "uvx cookiecutter@latest "))
+    assert again.returncode == 0, again.stdout
+    expected = output.parent / "expected"
+    assert cookiecutter(expected, **given).returncode == 0
+    assert contents(output) == contents(expected)
+
+
+@pytest.mark.full
+def test_the_oldest_cookiecutter_that_is_taken_renders_the_same(output: Path) -> None:
+    given = {"session": "sync", "database": "mariadb", "docker": "no", "telemetry": "yes"}
+    expected = output.parent / "expected"
+    assert render_by(release("2.7.0"), output, **given).returncode == 0
+    assert cookiecutter(expected, **given).returncode == 0
+    assert contents(output) == contents(expected)
 
 
 def all_drivers() -> list[str]:
