@@ -1,5 +1,6 @@
 """Refuse answers that no working project can be made of, and a folder that holds files."""
 
+import hashlib
 import importlib.metadata
 import json
 import keyword
@@ -12,6 +13,10 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
 # Before 2.7, a `no` on the command line is a text, and so as good as a yes.
 COOKIECUTTER = "2.7"
+# What `cookiecutter.json` holds beside the questions. `--replay` takes it from the file of the
+# answers, so a test writes down here what it is now.
+TABLES = ("_databases", "_options", "_copy_without_render", "_jinja2_env_vars", "_new_lines")
+DIGEST = "c522b569abae188e"
 
 # A project named after something it depends on cannot be locked; a test names what is missing.
 DISTRIBUTIONS = frozenset(
@@ -37,6 +42,7 @@ DISTRIBUTIONS = frozenset(
 )
 TEXTS = {"project_name": 100, "description": 200, "full_name": 100, "email": 100}
 SLUG_LENGTH = 50  # leaves room for `_test` in the name of a database
+ANSWERS_FILE = "answers.yaml"
 BLANK = "..."  # stands in the printed command for an answer that was refused
 
 
@@ -117,19 +123,30 @@ def objections_to_cookiecutter():
         yield f"this template needs Cookiecutter {COOKIECUTTER} or later: this is {version}"
 
 
+def digest(answers):
+    """Compute what tells the tables of one version of this template from those of another."""
+    tables = json.dumps([answers.get(key) for key in TABLES], sort_keys=True)
+    return hashlib.sha256(tables.encode()).hexdigest()[:16]
+
+
 def command(answers, refused, *options, program="cookiecutter"):
     """Write the command that runs again with these answers, and a blank for each refused one."""
     words = [shlex.join(["uvx", program, answers["_template"], "--no-input", *options])]
     if answers.get("_checkout"):
         words.append(shlex.join(["--checkout", answers["_checkout"]]))
-    for key, answer in answers.items():
+    for key, answer in public(answers).items():
         if key in refused:
             words.append(f"{key}='{BLANK}'")
         elif isinstance(answer, bool):
             words.append(f"{key}={'yes' if answer else 'no'}")
-        elif not key.startswith("_"):
-            words.append(f"{key}={shlex.quote(answer)}")
+        else:
+            words.append(f"{key}={shlex.quote(str(answer))}")
     return " ".join(words)
+
+
+def public(answers):
+    """Give the answers to questions, without what Cookiecutter and the template keep beside them."""
+    return {key: answer for key, answer in answers.items() if not key.startswith("_")}
 
 
 TRACEBACK = "\nA traceback below is Cookiecutter's own and says no more than this."
@@ -145,6 +162,29 @@ def refusal_of_cookiecutter(answers, folder):
         yield "\nNothing was rendered. To run again with the newest:\n"
         yield command(answers, (), *options, program="cookiecutter@latest")
         yield TRACEBACK
+
+
+def refusal_of_tables(answers, _folder):
+    """Yield that the answers were stored by another version, and two commands that take them."""
+    if digest(answers) == DIGEST:
+        return
+    yield (
+        "the tables beside these answers are not those of this version of the template: another "
+        "version stored them, and --replay takes them from there"
+    )
+    output = answers.get("_output_dir")
+    if not output:  # cruft does not name the folder
+        return
+    private = {key: value for key, value in answers.items() if key not in public(answers)}
+    yield "\nNothing was rendered. To render the same answers:\n"
+    yield command(answers, (), "--output-dir", output)
+    yield f"\nOr keep them for any later version in a file, {ANSWERS_FILE}:\n"
+    yield "default_context:"
+    for key, answer in public(answers).items():
+        yield f"  {key}: {json.dumps(answer, ensure_ascii=False)}"
+    yield "\nand render that:\n"
+    yield command(private, (), "--config-file", ANSWERS_FILE, "--output-dir", output)
+    yield TRACEBACK
 
 
 def refusal_of_answers(answers, folder):
@@ -169,7 +209,7 @@ def refusal_of_answers(answers, folder):
 
 def refusal(answers, folder):
     """Yield the lines of the first refusal: what comes later counts on what comes before."""
-    for refuse in (refusal_of_cookiecutter, refusal_of_answers):
+    for refuse in (refusal_of_cookiecutter, refusal_of_tables, refusal_of_answers):
         lines = list(refuse(answers, folder))
         yield from lines
         if lines:

@@ -1,5 +1,6 @@
 """Questions: what is asked, what is derived, what is refused."""
 
+import json
 import os
 import re
 import shlex
@@ -16,7 +17,15 @@ from cookiecutter.prompt import prompt_for_config
 from pytest_cookies.plugin import Result
 
 from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, Combination
-from processes import UV, run
+from commands import (
+    assert_refused,
+    config_file,
+    contents,
+    cookiecutter,
+    printed,
+    shell,
+)
+from processes import run
 
 Bake = Callable[..., Result]
 
@@ -71,70 +80,6 @@ HOSTILE_TEXTS = {
 def literal(answer: str) -> str:
     """Keep Jinja away from an answer that is given as key=value, as it is from a typed one."""
     return f"{TAG_OPEN}{answer}{TAG_CLOSE}" if "{" in answer else answer
-
-
-def config_file(own: Path) -> Path:
-    """Write a configuration that keeps the folders of Cookiecutter within what the test owns."""
-    folders = {"cookiecutters_dir": own / "cookiecutters", "replay_dir": own / "replay"}
-    config = own / "config.yaml"
-    config.write_text("".join(f'{key}: "{folder}"\n' for key, folder in folders.items()))
-    return config
-
-
-OUR_OWN = (sys.executable, "-m", "cookiecutter")
-
-
-def render_by(
-    program: tuple[str, ...], output: Path, *options: str, **answers: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, with the folder for its own files out of the way."""
-    return run(
-        *program, str(ROOT), "--no-input", "--output-dir", str(output),
-        *options, *(f"{key}={value}" for key, value in answers.items()),
-        cwd=ROOT, check=False, COOKIECUTTER_CONFIG=str(config_file(output.parents[1])),
-    )  # fmt: skip
-
-
-def cookiecutter(output: Path, *options: str, **answers: str) -> subprocess.CompletedProcess[str]:
-    """Run our own Cookiecutter."""
-    return render_by(OUR_OWN, output, *options, **answers)
-
-
-def shell(output: Path, line: str) -> subprocess.CompletedProcess[str]:
-    """Paste a line into a shell, in which `uvx` starts our own Cookiecutter."""
-    own = output.parents[1]
-    program = own / "bin" / "uvx"
-    program.parent.mkdir(exist_ok=True)
-    program.write_text(f'#!/bin/sh\nshift\nexec {" ".join(OUR_OWN)} "$@"\n')
-    program.chmod(0o755)
-    return run(
-        "bash", "-c", line, cwd=own, check=False, COOKIECUTTER_CONFIG=str(config_file(own)),
-        PATH=f"{program.parent}:{os.environ['PATH']}",
-    )  # fmt: skip
-
-
-def printed(done: subprocess.CompletedProcess[str], beginning: str) -> str:
-    """Find the line of an output that begins so."""
-    lines = [line.strip() for line in done.stdout.splitlines()]
-    return next(line for line in lines if line.startswith(beginning))
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    """An empty folder, deep enough that `..` stays within what the test owns."""
-    folder = tmp_path / "home" / "output"
-    folder.mkdir(parents=True)
-    return folder
-
-
-def files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def assert_refused(done: subprocess.CompletedProcess[str], output: Path, word: str) -> None:
-    assert done.returncode == 1, done.stdout
-    assert word in done.stdout
-    assert files_below(output.parent) == []
 
 
 @pytest.mark.parametrize(("slug", "word"), HOSTILE_SLUGS.items())
@@ -216,10 +161,6 @@ UNUSUAL = {
     "telemetry": "yes",
     "license": "none",
 }
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    return {path.relative_to(folder): path.read_bytes() for path in files_below(folder)}
 
 
 WRONG = {
@@ -392,36 +333,6 @@ def test_cruft_renders_by_the_same_hooks(tmp_path: Path, capfd: pytest.CaptureFi
     assert capfd.readouterr().err.startswith("driver 'x' gives no async session")
 
 
-def release(version: str) -> tuple[str, ...]:
-    """Begin a command with some release of Cookiecutter, which uv installs in its cache."""
-    return (UV, "tool", "run", "--python", sys.executable, f"cookiecutter@{version}")
-
-
-# What distributions and old environments have.
-OLD = ["2.6.0", *(pytest.param(it, marks=pytest.mark.full) for it in ("1.7.3", "2.1.1", "2.4.0"))]
-
-
-@pytest.mark.parametrize("version", OLD)
-def test_an_older_cookiecutter_is_refused(version: str, output: Path) -> None:
-    given = {"full_name": "Zoë O'Brien", "docker": "no", "license": "none"}
-    done = render_by(release(version), output, **given)
-    assert_refused(done, output, f"needs Cookiecutter 2.7 or later: this is {version}\n")
-    again = shell(output, printed(done, "uvx cookiecutter@latest "))
-    assert again.returncode == 0, again.stdout
-    expected = output.parent / "expected"
-    assert cookiecutter(expected, **given).returncode == 0
-    assert contents(output) == contents(expected)
-
-
-@pytest.mark.full
-def test_the_oldest_cookiecutter_that_is_taken_renders_the_same(output: Path) -> None:
-    given = {"session": "sync", "database": "mariadb", "docker": "no", "telemetry": "yes"}
-    expected = output.parent / "expected"
-    assert render_by(release("2.7.0"), output, **given).returncode == 0
-    assert cookiecutter(expected, **given).returncode == 0
-    assert contents(output) == contents(expected)
-
-
 def all_drivers() -> list[str]:
     return sorted({it.driver for it in COMBINATIONS})
 
@@ -499,6 +410,13 @@ def test_the_label_of_driver_lists_the_drivers(combination: Combination) -> None
     lines = QUESTIONS["__prompts__"]["driver"].splitlines()
     line = next(line for line in lines if line.strip().startswith(combination.session))
     assert combination.driver in re.findall(r"\w+", line)
+
+
+def test_no_private_key_is_computed_from_an_answer() -> None:
+    """It would be stored beside the answers, and `--replay` would take it from there."""
+    private = {key: value for key, value in QUESTIONS.items() if key.startswith("_")}
+    assert [key for key in private if key.startswith("__")] == ["__prompts__"]
+    assert "{{" not in json.dumps(private)
 
 
 def test_every_row_fills_every_column() -> None:

@@ -1,0 +1,167 @@
+"""Rendered from anywhere: other releases, stored answers, strict machines, jobs of CI."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from combinations import QUESTIONS, ROOT
+from commands import (
+    OUR_OWN,
+    assert_refused,
+    config_file,
+    contents,
+    cookiecutter,
+    printed,
+    release,
+    render_by,
+    shell,
+)
+from processes import run
+
+GIVEN = {
+    "project_name": "O'Brien & Söhne 🚀",
+    "project_slug": "stock",
+    "session": "sync",
+    "database": "postgresql",
+    "driver": "psycopg2",
+    "docker": "no",
+    "license": "none",
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a project that was rendered by `key=value`, in `output`, and its answers."""
+    folder = tmp_path_factory.mktemp("home")
+    done = cookiecutter(folder / "made" / "output", **GIVEN)
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(home: Path) -> dict[Path, bytes]:
+    """What every other way to give the same answers must render, byte by byte."""
+    return contents(home / "made" / "output")
+
+
+@pytest.fixture(scope="module")
+def stored(home: Path) -> dict[str, Any]:
+    """What Cookiecutter stored for `--replay`, of the questions and of the tables."""
+    (file,) = (home / "replay").iterdir()
+    context: dict[str, Any] = json.loads(file.read_text())["cookiecutter"]
+    return context
+
+
+def replay(
+    output: Path, answers: dict[str, Any], *options: str
+) -> subprocess.CompletedProcess[str]:
+    """Render what a file holds that was stored for `--replay`."""
+    file = output.parents[1] / "stored.json"
+    file.write_text(json.dumps({"cookiecutter": answers}))
+    return run(
+        *OUR_OWN, str(ROOT), "--replay-file", str(file), "--output-dir", str(output), *options,
+        cwd=output, check=False, COOKIECUTTER_CONFIG=str(config_file(output.parents[1])),
+    )  # fmt: skip
+
+
+# What distributions and old environments have.
+OLD = ["2.6.0", *(pytest.param(it, marks=pytest.mark.full) for it in ("1.7.3", "2.1.1", "2.4.0"))]
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_an_older_cookiecutter_is_refused(version: str, output: Path) -> None:
+    given = {"full_name": "Zoë O'Brien", "docker": "no", "license": "none"}
+    done = render_by(release(version), output, **given)
+    assert_refused(done, output, f"needs Cookiecutter 2.7 or later: this is {version}\n")
+    again = shell(output, printed(done, "uvx cookiecutter@latest "))
+    assert again.returncode == 0, again.stdout
+    expected = output.parent / "expected"
+    assert cookiecutter(expected, **given).returncode == 0
+    assert contents(output) == contents(expected)
+
+
+@pytest.mark.full
+def test_the_oldest_cookiecutter_that_is_taken_renders_the_same(output: Path) -> None:
+    given = {"session": "sync", "database": "mariadb", "docker": "no", "telemetry": "yes"}
+    expected = output.parent / "expected"
+    assert render_by(release("2.7.0"), output, **given).returncode == 0
+    assert cookiecutter(expected, **given).returncode == 0
+    assert contents(output) == contents(expected)
+
+
+def lack_a_column(tables: dict[str, Any]) -> None:
+    for row in tables["_databases"].values():
+        del row["address"]
+
+
+def have_another_digest(tables: dict[str, Any]) -> None:
+    tables["_databases"]["postgresql"]["digest"] = "sha256:" + "0" * 64
+
+
+def have_another_floor(tables: dict[str, Any]) -> None:
+    tables["_databases"]["postgresql"]["sync"]["psycopg2"]["requires"] = ["psycopg2-binary>=2.9"]
+
+
+def lack_an_option(tables: dict[str, Any]) -> None:
+    del tables["_options"][0]
+
+
+@pytest.mark.parametrize(
+    "differ", [lack_a_column, have_another_digest, have_another_floor, lack_an_option]
+)
+def test_answers_of_another_version_are_refused(
+    differ: Callable[[dict[str, Any]], None],
+    stored: dict[str, Any],
+    expected: dict[Path, bytes],
+    output: Path,
+) -> None:
+    answers = json.loads(json.dumps(stored))
+    differ(answers)
+    done = replay(output, answers)
+    assert_refused(done, output, "the tables beside these answers are not those of this version")
+    assert "Context:" not in done.stdout
+    if differ is have_another_digest:
+        assert_both_printed_ways_render(done, expected, output)
+
+
+def assert_both_printed_ways_render(
+    done: subprocess.CompletedProcess[str], expected: dict[Path, bytes], output: Path
+) -> None:
+    """The command with `key=value`, and the file of answers with its command."""
+    given, by_file = [
+        line for line in done.stdout.splitlines() if line.startswith("uvx cookiecutter ")
+    ]
+    again = shell(output, given)
+    assert again.returncode == 0, again.stdout
+    assert contents(output) == expected
+    shutil.rmtree(output)
+    folders = config_file(output.parents[1]).read_text()
+    answers = done.stdout.partition("default_context:")[2].partition("\n\n")[0]
+    file = output.parents[1] / "answers.yaml"
+    file.write_text(f"{folders}default_context:{answers}\n")
+    again = shell(output, by_file)
+    assert again.returncode == 0, again.stdout
+    assert contents(output) == expected
+
+
+def test_public_answers_alone_are_replayed_with_the_tables_of_today(
+    stored: dict[str, Any], expected: dict[Path, bytes], output: Path
+) -> None:
+    public = {key: answer for key, answer in stored.items() if not key.startswith("_")}
+    done = replay(output, public)
+    assert done.returncode == 0, done.stdout
+    assert contents(output) == expected
+
+
+def test_the_hook_knows_the_tables_of_today() -> None:
+    source = (ROOT / "hooks/pre_gen_project.py").read_text()
+    hook: dict[str, Any] = {"__name__": "hook"}
+    exec(source.replace("{{ cookiecutter | tojson }}", "{}"), hook)
+    private = [key for key in QUESTIONS if key.startswith("_") and key != "__prompts__"]
+    assert {*hook["TABLES"]} == {*private}
+    assert hook["DIGEST"] == hook["digest"](QUESTIONS), "write this into the hook as DIGEST"
