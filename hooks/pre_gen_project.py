@@ -16,7 +16,7 @@ COOKIECUTTER = "2.7"
 # What `cookiecutter.json` holds beside the questions. `--replay` takes it from the file of the
 # answers, so a test writes down here what it is now.
 TABLES = ("_databases", "_options", "_copy_without_render", "_jinja2_env_vars", "_new_lines")
-DIGEST = "c522b569abae188e"
+DIGEST = "56c2c30a80a906e4"
 
 # A project named after something it depends on cannot be locked; a test names what is missing.
 DISTRIBUTIONS = frozenset(
@@ -86,10 +86,21 @@ def objections_to_slug(slug):
         )
 
 
+def objections_to_database_name(slug, row):
+    """Yield a sentence if the server has a database of this name, which is its own."""
+    name = slug.replace("-", "_")
+    if name in row["reserved"]:
+        yield (
+            f"{slug!r} gives a database the name {name!r}, which {row['label']} keeps for itself: "
+            f"choose a name such as '{slug}-api'"
+        )
+
+
 def objections(answers):
     """Yield the name of each answer that must change, and a sentence."""
     yield from objections_to_texts(answers)
-    for sentence in objections_to_slug(answers["project_slug"]):
+    slug, row = answers["project_slug"], answers["_databases"][answers["database"]]
+    for sentence in (*objections_to_slug(slug), *objections_to_database_name(slug, row)):
         yield "project_slug", sentence
     session, database, driver = map(answers.get, ("session", "database", "driver"))
     drivers = answers["_databases"][database][session]

@@ -89,6 +89,24 @@ def test_a_hostile_slug_is_refused(slug: str, word: str, output: Path) -> None:
     assert [path for path in output.iterdir() if path.name != "a"] == []
 
 
+RESERVED = [(name, database) for database, row in DATABASES.items() for name in row["reserved"]]
+
+
+@pytest.mark.parametrize(("name", "database"), RESERVED)
+def test_a_database_of_the_server_itself_is_refused(
+    name: str, database: str, bake: Bake, capfd: pytest.CaptureFixture[str]
+) -> None:
+    slug = name.replace("_", "-")
+    assert bake(project_slug=slug, database=database).exit_code != 0
+    label = DATABASES[database]["label"]
+    said = f"project_slug '{slug}' gives a database the name '{name}', which {label} keeps for"
+    assert said in capfd.readouterr().err
+
+
+def test_a_database_of_another_server_may_have_that_name(bake: Bake) -> None:
+    assert bake(project_slug="sys", database="postgresql").exit_code == 0
+
+
 def test_an_absolute_slug_is_refused(output: Path) -> None:
     done = cookiecutter(output, project_slug=str(output.parent / "elsewhere"))
     assert_refused(done, output, "lower-case words")
