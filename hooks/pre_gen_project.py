@@ -16,7 +16,7 @@ COOKIECUTTER = "2.7"
 # What `cookiecutter.json` holds beside the questions. `--replay` takes it from the file of the
 # answers, so a test writes down here what it is now.
 TABLES = ("_databases", "_options", "_copy_without_render", "_jinja2_env_vars", "_new_lines")
-DIGEST = "56c2c30a80a906e4"
+DIGEST = "af3d0f3e919303c7"
 
 # A project named after something it depends on cannot be locked; a test names what is missing.
 DISTRIBUTIONS = frozenset(
@@ -44,6 +44,31 @@ TEXTS = {"project_name": 100, "description": 200, "full_name": 100, "email": 100
 SLUG_LENGTH = 50  # leaves room for `_test` in the name of a database
 ANSWERS_FILE = "answers.yaml"
 BLANK = "..."  # stands in the printed command for an answer that was refused
+
+
+def choices(answers):
+    """Give the answers that each question takes which does not take any text."""
+    tables = answers["_databases"].values()
+    sessions = {key for row in tables for key, drivers in row.items() if isinstance(drivers, dict)}
+    usual = {"session": sorted(sessions), "database": sorted(answers["_databases"])}
+    return {**usual, **answers["_options"]}
+
+
+def objections_to_types(answers):
+    """Yield the name of each answer that is none of those that its question takes, and a sentence.
+
+    From Python, from YAML or from a file of answers, an answer comes with any type.
+    """
+    for key, takes in choices(answers).items():
+        answer = answers[key]
+        if True in takes and not isinstance(answer, bool):
+            words = f"{key}=yes or {key}=no on the command line, true or false in a file"
+            yield key, f"{answer!r} is neither true nor false: write {words}"
+        elif answer not in takes:
+            yield key, f"{answer!r} is not among its answers: choose {' or '.join(takes)}"
+    for key in (*TEXTS, "project_slug", "driver"):
+        if not isinstance(answers[key], str):
+            yield key, f"{answers[key]!r} is not a text: write one, in quotes"
 
 
 def objections_to_texts(answers):
@@ -98,6 +123,10 @@ def objections_to_database_name(slug, row):
 
 def objections(answers):
     """Yield the name of each answer that must change, and a sentence."""
+    mistyped = list(objections_to_types(answers))
+    if mistyped:  # what looks into the answers cannot look into these
+        yield from mistyped
+        return
     yield from objections_to_texts(answers)
     slug, row = answers["project_slug"], answers["_databases"][answers["database"]]
     for sentence in (*objections_to_slug(slug), *objections_to_database_name(slug, row)):

@@ -14,7 +14,7 @@ import pytest
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import generate_context, generate_files
 from cookiecutter.prompt import prompt_for_config
-from pytest_cookies.plugin import Result
+from pytest_cookies.plugin import Cookies, Result
 
 from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, Combination
 from commands import (
@@ -87,6 +87,37 @@ def test_a_hostile_slug_is_refused(slug: str, word: str, output: Path) -> None:
     done = cookiecutter(output, project_slug=literal(slug))
     assert_refused(done, output, word)
     assert [path for path in output.iterdir() if path.name != "a"] == []
+
+
+# What Python or YAML may give, and what the sentence says that it should be.
+MISTYPED = [
+    (
+        "telemetry",
+        1,
+        "telemetry '1' is neither true nor false: write telemetry=yes or telemetry=no",
+    ),
+    (
+        "telemetry",
+        0,
+        "telemetry '0' is neither true nor false: write telemetry=yes or telemetry=no",
+    ),
+    ("docker", None, "docker None is neither true nor false: write docker=yes or docker=no"),
+    ("docker", ["yes"], "docker 'yes' is neither true nor false: write docker=yes or docker=no"),
+    ("description", None, "description None is not a text: write one, in quotes"),
+    ("description", {"en": "A service"}, "description {'en': 'A service'} is not a text"),
+    ("project_slug", None, "project_slug None is not a text: write one, in quotes"),
+    ("driver", None, "driver None is not a text: write one, in quotes"),
+]
+
+
+@pytest.mark.parametrize(("key", "answer", "sentence"), MISTYPED)
+def test_an_answer_of_another_type_is_refused(
+    key: str, answer: object, sentence: str, cookies: Cookies, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cookies.bake({"project_slug": "stock", key: answer}).exit_code != 0
+    said = capfd.readouterr().err
+    assert any(line.startswith(sentence) for line in said.splitlines()), said
+    assert f"{key}='...'" in said
 
 
 RESERVED = [(name, database) for database, row in DATABASES.items() for name in row["reserved"]]
@@ -435,6 +466,13 @@ def test_no_private_key_is_computed_from_an_answer() -> None:
     private = {key: value for key, value in QUESTIONS.items() if key.startswith("_")}
     assert [key for key in private if key.startswith("__")] == ["__prompts__"]
     assert "{{" not in json.dumps(private)
+
+
+def test_options_are_listed_with_their_answers() -> None:
+    """The hook is given one answer, not the choices."""
+    for key, answers in QUESTIONS["_options"].items():
+        default = QUESTIONS[key]
+        assert answers == (default if isinstance(default, list) else [True, False])
 
 
 def test_every_row_fills_every_column() -> None:

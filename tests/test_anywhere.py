@@ -108,7 +108,7 @@ def have_another_floor(tables: dict[str, Any]) -> None:
 
 
 def lack_an_option(tables: dict[str, Any]) -> None:
-    del tables["_options"][0]
+    del tables["_options"]["docker"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def assert_both_printed_ways_render(
     done: subprocess.CompletedProcess[str], expected: dict[Path, bytes], output: Path
 ) -> None:
     """The command with `key=value`, and the file of answers with its command."""
-    given, by_file = [
+    given, with_file = [
         line for line in done.stdout.splitlines() if line.startswith("uvx cookiecutter ")
     ]
     again = shell(output, given)
@@ -144,7 +144,7 @@ def assert_both_printed_ways_render(
     answers = done.stdout.partition("default_context:")[2].partition("\n\n")[0]
     file = output.parents[1] / "answers.yaml"
     file.write_text(f"{folders}default_context:{answers}\n")
-    again = shell(output, by_file)
+    again = shell(output, with_file)
     assert again.returncode == 0, again.stdout
     assert contents(output) == expected
 
@@ -156,6 +156,36 @@ def test_public_answers_alone_are_replayed_with_the_tables_of_today(
     done = replay(output, public)
     assert done.returncode == 0, done.stdout
     assert contents(output) == expected
+
+
+def test_stored_answers_that_are_no_choices_any_more_are_refused(
+    stored: dict[str, Any], output: Path
+) -> None:
+    """`--replay` compares no answer with what its question takes."""
+    asked = {key: default for key, default in QUESTIONS.items() if not key.startswith("_")}
+    choices = [key for key, default in asked.items() if isinstance(default, list)]
+    done = replay(output, stored | dict.fromkeys(choices, "other") | {"docker": "maybe"})
+    assert_refused(done, output, "docker 'maybe' is neither true nor false")
+    for key in choices:
+        assert f"{key} 'other' is not among its answers: choose " in done.stdout
+
+
+def by_file(output: Path, answers: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Render the answers of a configuration file, in YAML."""
+    file = output.parents[1] / "answers.yaml"
+    folders = config_file(output.parents[1]).read_text()
+    file.write_text(f"{folders}default_context:\n{answers}")
+    return run(
+        *OUR_OWN, str(ROOT), "--no-input", "--config-file", str(file),
+        "--output-dir", str(output), *options, cwd=output, check=False,
+    )  # fmt: skip
+
+
+def test_empty_answers_of_a_file_are_refused(output: Path) -> None:
+    done = by_file(output, "  docker:\n  telemetry: 1\n  description:\n")
+    assert_refused(done, output, "docker None is neither true nor false: write docker=yes or")
+    assert "telemetry '1' is neither true nor false" in done.stdout
+    assert "description None is not a text" in done.stdout
 
 
 def test_the_hook_knows_the_tables_of_today() -> None:
