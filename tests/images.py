@@ -125,8 +125,8 @@ def context(project: Path) -> dict[str, Path]:
 class Build:
     """Does what a Dockerfile says; a method has the name of its instruction."""
 
-    def __init__(self, project: Path, folder: Path) -> None:
-        self.project, self.folder = project, folder
+    def __init__(self, project: Path, folder: Path, workspace: Path | None = None) -> None:
+        self.project, self.folder, self.workspace = project, folder, workspace
         self.base = folder / "base"
         if not self.base.exists():
             run(sys.executable, "-m", "venv", self.base, cwd=folder)
@@ -166,6 +166,14 @@ class Build:
             whole = self.folder / f"build{patterns[1]}"
             shutil.copytree(whole, place, symlinks=True, dirs_exist_ok=True)
             return
+        if patterns[0] == "--from=workspace":
+            assert self.workspace
+            place.mkdir(parents=True)
+            for name in patterns[1:]:
+                shutil.copy2(self.workspace / name, place)
+            return
+        if target.endswith("/"):
+            place.mkdir(parents=True, exist_ok=True)
         sources = context(self.project)
         for pattern in patterns:
             found = [path for name, path in sources.items() if fnmatch(name, pattern)]
@@ -206,9 +214,9 @@ class Build:
         self.image.command = command_of(rest)
 
 
-def build(project: Path, folder: Path) -> Image:
-    """Make the image of a project in a folder."""
-    return Build(project, folder).whole()
+def build(project: Path, folder: Path, workspace: Path | None = None) -> Image:
+    """Make the image of a project in a folder; `workspace` is one more context of that name."""
+    return Build(project, folder, workspace).whole()
 
 
 @dataclass

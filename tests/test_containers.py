@@ -315,7 +315,7 @@ def test_an_image_is_made_of_a_lock_that_fits(
 ) -> None:
     combination = next(it for it in containers if it.driver == "aiosqlite")
     project = shutil.copytree(containers[combination], tmp_path / "my-api")
-    with pytest.raises(BuildError, match=r'uv\.lock is missing: run "uv lock" and commit it'):
+    with pytest.raises(BuildError, match=r'uv\.lock is missing: run "uv lock" and commit it\.'):
         build(project, folder)
     run(UV, "lock", "--quiet", cwd=project)
     configuration = project / "pyproject.toml"
@@ -324,6 +324,55 @@ def test_an_image_is_made_of_a_lock_that_fits(
     )
     with pytest.raises(BuildError, match="needs to be updated"):
         build(project, folder)
+
+
+WORKSPACE = """[project]
+name = "root"
+version = "0.1.0"
+requires-python = ">=3.11"
+"""
+
+
+def test_a_workspace_may_leave_the_project_out(
+    containers: dict[Combination, Path], tmp_path: Path
+) -> None:
+    """As its README says: it has a lock of its own then, so the image is built as it is."""
+    combination = next(it for it in containers if it.driver == "aiosqlite")
+    project = shutil.copytree(containers[combination], tmp_path / "services" / "my-api")
+    block = block_of(project, "toml")
+    (tmp_path / "pyproject.toml").write_text(WORKSPACE + block)
+    run(UV, "lock", "--quiet", cwd=project)
+    assert (project / "uv.lock").exists()
+    assert not (tmp_path / "uv.lock").exists()
+
+
+def block_of(project: Path, language: str) -> str:
+    """Give a block of the section about larger repositories."""
+    section = (project / "README.md").read_text().partition("## In a larger repository")[2]
+    return section.partition(f"```{language}\n")[2].partition("```")[0]
+
+
+@pytest.mark.full
+def test_an_image_is_made_of_the_lock_of_a_workspace(
+    containers: dict[Combination, Path], folder: Path, tmp_path: Path
+) -> None:
+    """By the lines of its README; without them, the sentence names the case."""
+    combination = next(it for it in containers if it.driver == "aiosqlite")
+    project = shutil.copytree(containers[combination], tmp_path / "services" / "my-api")
+    members = "".join(block_of(project, "toml").splitlines(keepends=True)[:-1])
+    (tmp_path / "pyproject.toml").write_text(WORKSPACE + members)
+    run(UV, "lock", "--quiet", cwd=project)
+    with pytest.raises(BuildError, match="In a uv workspace it lies at the root"):
+        build(project, folder)
+    dockerfile = project / "Dockerfile"
+    start, _, rest = dockerfile.read_text().partition("# A pattern")
+    end = rest.partition("RUN uv sync")[2].partition("\n")[2]
+    dockerfile.write_text(start + block_of(project, "dockerfile") + end)
+    image = build(project, folder, workspace=tmp_path)
+    migrated = image.run("alembic", "upgrade", "head")
+    assert migrated.returncode == 0, migrated.stdout
+    with serving(image, image.command) as service:
+        assert service.check() == 0
 
 
 @pytest.fixture
