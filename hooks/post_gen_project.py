@@ -49,6 +49,7 @@ def first_commands(answers):
 for overlay in chosen(ANSWERS):
     shutil.copytree(OVERLAYS / overlay, ".", dirs_exist_ok=True)
 shutil.rmtree(OVERLAYS)
+Path("UNFINISHED.md").unlink()
 
 # A path that the terminal cannot show must not cost the project: a hook that fails removes it.
 sys.stdout.reconfigure(errors="backslashreplace")

@@ -195,3 +195,37 @@ def test_the_hook_knows_the_tables_of_today() -> None:
     private = [key for key in QUESTIONS if key.startswith("_") and key != "__prompts__"]
     assert {*hook["TABLES"]} == {*private}
     assert hook["DIGEST"] == hook["digest"](QUESTIONS), "write this into the hook as DIGEST"
+
+
+HOSTILE = {
+    "project_name": "O'Brien's $(touch owned)",
+    "project_slug": "stock",
+    "session": "sync",
+    "telemetry": "yes",
+    "license": "none",
+}
+
+
+def test_a_folder_without_hooks_says_how_to_finish_it(output: Path) -> None:
+    done = cookiecutter(output, "--accept-hooks", "no", **HOSTILE)
+    assert done.returncode == 0, done.stdout
+    text = (output / "stock" / "UNFINISHED.md").read_text()
+    assert text.startswith("# This is not a project yet\n")
+    commands = text.partition("```console\n")[2].partition("```")[0]
+    finished = shell(output, commands)
+    assert finished.returncode == 0, finished.stdout
+    expected = output.parent / "expected"
+    assert cookiecutter(expected, **HOSTILE).returncode == 0
+    assert contents(output) == contents(expected)
+
+
+def test_one_mistake_in_the_defaults_of_a_user_drops_those_that_follow(output: Path) -> None:
+    """By Cookiecutter, before any hook: all that can be done is to say what was made."""
+    mistake = "  license: Proprietary\n  session: sync\n  database: postgresql\n"
+    done = by_file(output, mistake)
+    assert done.returncode == 0, done.stdout
+    assert "Invalid default received: Proprietary" in done.stdout
+    assert "my-api: async sessions on sqlite, driver aiosqlite" in done.stdout
+    shutil.rmtree(output / "my-api")
+    refused = cookiecutter(output, license="Proprietary", session="sync", database="postgresql")
+    assert_refused(refused, output, "Proprietary provided for choice variable license")
