@@ -41,16 +41,22 @@ def cookiecutter(output: Path, *options: str, **answers: str) -> subprocess.Comp
     return render_by(OUR_OWN, output, *options, **answers)
 
 
-def shell(output: Path, line: str) -> subprocess.CompletedProcess[str]:
-    """Paste a line into a shell, in which `uvx` starts our own Cookiecutter."""
+def shell(
+    output: Path, line: str, *, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Paste a line into a shell, in which `uvx` starts our own Cookiecutter, or cruft."""
     own = output.parents[1]
     program = own / "bin" / "uvx"
     program.parent.mkdir(exist_ok=True)
-    program.write_text(f'#!/bin/sh\nshift\nexec {" ".join(OUR_OWN)} "$@"\n')
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = cruft ] && exec {UV} tool run --python {sys.executable} "$@"\n'
+        f'shift\nexec {" ".join(OUR_OWN)} "$@"\n'
+    )
     program.chmod(0o755)
     return run(
-        "bash", "-c", line, cwd=own, check=False, COOKIECUTTER_CONFIG=str(config_file(own)),
-        PATH=f"{program.parent}:{os.environ['PATH']}",
+        "bash", "-e", "-c", line, cwd=cwd or own, check=False,
+        COOKIECUTTER_CONFIG=str(config_file(own)), PATH=f"{program.parent}:{os.environ['PATH']}",
+        **environment,
     )  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """Rendered from anywhere: other releases, stored answers, strict machines, jobs of CI."""
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -8,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from combinations import QUESTIONS, ROOT
+from combinations import QUESTIONS, ROOT, TEMPLATE
 from commands import (
     OUR_OWN,
     assert_refused,
@@ -65,7 +68,7 @@ def replay(
     file.write_text(json.dumps({"cookiecutter": answers}))
     return run(
         *OUR_OWN, str(ROOT), "--replay-file", str(file), "--output-dir", str(output), *options,
-        cwd=output, check=False, COOKIECUTTER_CONFIG=str(config_file(output.parents[1])),
+        cwd=ROOT, check=False, COOKIECUTTER_CONFIG=str(config_file(output.parents[1])),
     )  # fmt: skip
 
 
@@ -112,7 +115,13 @@ def lack_an_option(tables: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "differ", [lack_a_column, have_another_digest, have_another_floor, lack_an_option]
+    "differ",
+    [
+        lack_a_column,
+        have_another_digest,
+        pytest.param(have_another_floor, marks=pytest.mark.full),
+        pytest.param(lack_an_option, marks=pytest.mark.full),
+    ],
 )
 def test_answers_of_another_version_are_refused(
     differ: Callable[[dict[str, Any]], None],
@@ -177,7 +186,7 @@ def by_file(output: Path, answers: str, *options: str) -> subprocess.CompletedPr
     file.write_text(f"{folders}default_context:\n{answers}")
     return run(
         *OUR_OWN, str(ROOT), "--no-input", "--config-file", str(file),
-        "--output-dir", str(output), *options, cwd=output, check=False,
+        "--output-dir", str(output), *options, cwd=ROOT, check=False,
     )  # fmt: skip
 
 
@@ -229,3 +238,159 @@ def test_one_mistake_in_the_defaults_of_a_user_drops_those_that_follow(output: P
     shutil.rmtree(output / "my-api")
     refused = cookiecutter(output, license="Proprietary", session="sync", database="postgresql")
     assert_refused(refused, output, "Proprietary provided for choice variable license")
+
+
+def test_the_same_answers_are_rendered_by_a_replay_and_by_defaults(
+    stored: dict[str, Any], expected: dict[Path, bytes], output: Path
+) -> None:
+    """Byte by byte, as everything else that is compared with `expected`."""
+    answers = "".join(
+        f"  {key}: {json.dumps(it, ensure_ascii=False)}\n" for key, it in GIVEN.items()
+    )
+    for done in (replay(output / "1", stored), by_file(output / "2", answers)):
+        assert done.returncode == 0, done.stdout
+        assert "stock: sync sessions on postgresql, driver psycopg2" in done.stdout
+    file = output / "defaults.yaml"  # those of a user are in ~/.cookiecutterrc, or are named so
+    file.write_text(f"{config_file(output).read_text()}default_context:\n{answers}")
+    done = run(
+        *OUR_OWN, str(ROOT), "--no-input", "-o", str(output / "3"),
+        cwd=output, COOKIECUTTER_CONFIG=str(file),
+    )  # fmt: skip
+    assert "stock: sync sessions on postgresql, driver psycopg2" in done.stdout
+    for number in ("1", "2", "3"):
+        assert contents(output / number) == expected
+
+
+AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template as a host has it: a bare repository, whose newest commit is not its tag `1.0`."""
+    folder = tmp_path_factory.mktemp("repository")
+    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__")
+    work = shutil.copytree(ROOT, folder / "work", ignore=ignored)
+    run("git", "init", "--quiet", "--initial-branch=main", cwd=work)
+    run("git", "add", "--all", cwd=work)
+    run("git", *AUTHOR, "commit", "--quiet", "--message", "First", cwd=work)
+    run("git", "tag", "1.0", cwd=work)
+    zipped = ("--format=zip", "--prefix=template/", f"--output={folder / 'template.zip'}")
+    run("git", "archive", *zipped, "1.0", cwd=work)
+    with (work / TEMPLATE.name / "README.md").open("a") as readme:
+        readme.write("\nNewer.\n")
+    run("git", *AUTHOR, "commit", "--quiet", "--all", "--message", "Second", cwd=work)
+    run("git", "clone", "--quiet", "--bare", work, folder / "template.git", cwd=folder)
+    return folder
+
+
+WORDS = [f"{key}={answer}" for key, answer in GIVEN.items()]
+
+
+def test_a_tag_and_a_zip_render_the_same(
+    repository: Path, expected: dict[Path, bytes], output: Path
+) -> None:
+    sources = {
+        "tag": (f"git+file://{repository}/template.git", "--checkout", "1.0"),
+        "zip": (f"{repository}/template.zip",),
+        "newest": (f"git+file://{repository}/template.git",),
+    }
+    for name, source in sources.items():
+        line = shlex.join(["uvx", "cookiecutter", *source, "--no-input", "-o", name, *WORDS])
+        done = shell(output, line, cwd=output)
+        assert done.returncode == 0, done.stdout
+    assert contents(output / "tag") == expected
+    assert contents(output / "zip") == expected
+    assert contents(output / "newest") != expected
+
+
+@pytest.mark.full
+def test_eight_at_once_do_not_disturb_each_other(output: Path) -> None:
+    slugs = [f"stock-{number}" for number in range(8)]
+    line = shlex.join(["uvx", "cookiecutter", str(ROOT), "--no-input", "-o", str(output)])
+    each = "".join(f"{line} project_name=Stock project_slug={slug} & " for slug in slugs)
+    done = shell(output, f"{each} wait")
+    assert done.returncode == 0, done.stdout
+    rendered = [contents(output / slug) for slug in slugs]
+    for slug, files in zip(slugs, rendered, strict=True):
+        assert {*files} == {*rendered[0]}, slug
+        assert slug.encode() in files[Path("pyproject.toml")]
+
+
+def jobs(language: str) -> dict[str, str]:
+    """The files of `docs/ci.md`, by the name in their first line."""
+    blocks = re.findall(rf"```{language}\n# (\S+)\n(.*?)```", CI.read_text(), re.DOTALL)
+    return dict(blocks)
+
+
+CI = ROOT / "docs/ci.md"
+FILES = jobs("yaml")
+
+
+def test_the_files_for_ci_are_what_their_services_read(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        schema = ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
+        if name.startswith(".github/"):
+            schema = ["vendor.github-workflows"]
+        run("check-jsonschema", "--builtin-schema", *schema, path, cwd=tmp_path)
+    strict = ("--offline", "--persona=auditor", "--no-progress", "--no-config")
+    run("zizmor", *strict, tmp_path, cwd=tmp_path)
+    ours = (ROOT / ".github/workflows/test.yml").read_text()
+    for action in re.findall(r"uses: (.+)", CI.read_text()):
+        assert action in ours
+
+
+@pytest.mark.parametrize("name", [".github/workflows/render.yml", ".gitlab-ci.yml"])
+def test_a_job_renders_a_combination_and_runs_its_tests(
+    name: str, request: pytest.FixtureRequest, repository: Path, output: Path
+) -> None:
+    """The tests themselves in the full run: they install an environment."""
+    job = yaml.safe_load(FILES[name])
+    if "jobs" in job:
+        lines = [step["run"] for step in job["jobs"]["render"]["steps"] if "run" in step]
+    else:
+        lines = job["render"]["script"]
+    rendering, testing = lines
+    given = {"TEMPLATE": f"git+file://{repository}/template.git", "VERSION": "1.0"}
+    done = shell(output, rendering, cwd=output, **given)
+    assert done.returncode == 0, done.stdout
+    assert "stock: sync sessions on sqlite" in done.stdout
+    assert (output / "rendered/stock/pyproject.toml").exists()
+    if request.config.getoption("full"):
+        done = shell(output, testing, cwd=output)
+        assert done.returncode == 0, done.stdout
+
+
+def test_a_project_of_cruft_is_checked_and_updated(
+    repository: Path, expected: dict[Path, bytes], output: Path
+) -> None:
+    source = f"file://{repository}/template.git"
+    answers = json.dumps(GIVEN)
+    line = ["uvx", "cruft", "create", source, "--checkout", "1.0", "--no-input"]
+    line += ["--extra-context", answers]
+    done = shell(output, shlex.join(line), cwd=output)
+    assert done.returncode == 0, done.stdout
+    made = contents(output)
+    state = json.loads(made.pop(Path("stock/.cruft.json")))
+    assert made == expected
+    assert state["context"]["cookiecutter"]["driver"] == "psycopg2"
+    project = output / "stock"
+    run("git", "init", "--quiet", cwd=project)
+    run("git", "add", "--all", cwd=project)
+    run("git", *AUTHOR, "commit", "--quiet", "--message", "First", cwd=project)
+    (check,) = [
+        step["run"]
+        for step in yaml.safe_load(FILES[".github/workflows/updates.yml"])["jobs"]["updates"][
+            "steps"
+        ]
+        if "run" in step
+    ]
+    stale = shell(output, check, cwd=project)
+    assert stale.returncode == 1, stale.stdout
+    assert "out of date" in stale.stdout
+    updated = shell(output, "uvx cruft update --skip-apply-ask", cwd=project)
+    assert updated.returncode == 0, updated.stdout
+    assert (project / "README.md").read_text().endswith("\nNewer.\n")
+    assert shell(output, check, cwd=project).returncode == 0
