@@ -1,6 +1,5 @@
 """Questions: what is asked, what is derived, what is refused."""
 
-import json
 import os
 import re
 import shlex
@@ -16,7 +15,7 @@ from cookiecutter.generate import generate_context, generate_files
 from cookiecutter.prompt import prompt_for_config
 from pytest_cookies.plugin import Cookies, Result
 
-from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, Combination
+from combinations import COMBINATIONS, DATABASES, DRIVERS, QUESTIONS, ROOT, Combination, choices
 from commands import (
     assert_refused,
     config_file,
@@ -252,7 +251,7 @@ def test_the_printed_command_keeps_hostile_answers_as_text(output: Path) -> None
 
 
 def test_typed_answers_are_not_lost(output: Path) -> None:
-    typed = ["Stock", "", "Keeps {stock}", "", "", "2", "2", "psycopg3", "", "2", "y", "4"]
+    typed = ["Stock", "", "Keeps {stock}", "", "", "2", "2", "", "2", "y", "4", "psycopg3"]
     done = subprocess.run(
         [sys.executable, "-m", "cookiecutter", str(ROOT), "-o", str(output)],
         input="".join(f"{answer}\n" for answer in typed),
@@ -455,17 +454,51 @@ def test_every_choice_has_a_label() -> None:
     assert QUESTIONS["database"] == list(DATABASES)
 
 
-def test_the_label_of_driver_lists_the_drivers(combination: Combination) -> None:
-    lines = QUESTIONS["__prompts__"]["driver"].splitlines()
-    line = next(line for line in lines if line.strip().startswith(combination.session))
-    assert combination.driver in re.findall(r"\w+", line)
+def test_the_label_of_driver_lists_the_others() -> None:
+    """The usual one of these answers is what the prompt shows as its default."""
+    for database, row in DATABASES.items():
+        lines = [it for it in QUESTIONS["__prompts__"]["driver"].splitlines() if row["label"] in it]
+        others = {
+            f"{driver} ({session}"
+            for session in QUESTIONS["session"]
+            for driver in list(row[session])[1:]
+        }
+        assert {other for other in others if lines and other in lines[0]} == others, database
 
 
-def test_no_private_key_is_computed_from_an_answer() -> None:
-    """It would be stored beside the answers, and `--replay` would take it from there."""
-    private = {key: value for key, value in QUESTIONS.items() if key.startswith("_")}
-    assert [key for key in private if key.startswith("__")] == ["__prompts__"]
-    assert "{{" not in json.dumps(private)
+def test_an_answer_that_depends_on_others_is_asked_last() -> None:
+    """A wrong one is refused at once then, not after questions that it makes useless."""
+    assert [key for key in QUESTIONS if not key.startswith("_")][-1] == "driver"
+
+
+@pytest.mark.parametrize("fitting", DRIVERS, ids=str)
+def test_a_fitting_driver_is_taken_however_it_is_given(
+    fitting: Combination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the prompt, by `driver=`, by a user's defaults, and by cruft from what it stored."""
+
+    def context(**given: dict[str, str]) -> dict[str, dict[str, object]]:
+        found: dict[str, dict[str, object]] = generate_context(
+            str(ROOT / "cookiecutter.json"), **given
+        )
+        return found
+
+    answers = fitting.answers
+    typed = iter(
+        str(choices(key).index(answers[key]) + 1)
+        if isinstance(QUESTIONS[key], list)
+        else answers.get(key, "")
+        for key in QUESTIONS
+        if not key.startswith("_")
+    )
+    monkeypatch.setattr("builtins.input", lambda _="": next(typed))
+    asked = prompt_for_config(context())
+    stored = {key: answer for key, answer in asked.items() if not key.startswith("_")}
+    ways = [context(extra_context=answers), context(default_context=answers)]
+    ways.append(context(extra_context=stored))  # as `cruft update` does
+    for taken in (asked, *(prompt_for_config(way, no_input=True) for way in ways)):
+        assert (taken["session"], taken["database"]) == (fitting.session, fitting.database)
+        assert taken["driver"] == fitting.driver
 
 
 def test_options_are_listed_with_their_answers() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from combinations import QUESTIONS, ROOT, TEMPLATE
+from combinations import DRIVERS, QUESTIONS, ROOT, TEMPLATE, Combination
 from commands import (
     OUR_OWN,
     assert_refused,
@@ -195,6 +195,30 @@ def test_empty_answers_of_a_file_are_refused(output: Path) -> None:
     assert_refused(done, output, "docker None is neither true nor false: write docker=yes or")
     assert "telemetry '1' is neither true nor false" in done.stdout
     assert "description None is not a text" in done.stdout
+
+
+def test_a_driver_that_does_not_fit_is_refused_however_it_is_given(
+    stored: dict[str, Any], output: Path
+) -> None:
+    """With those that fit these two answers; typed and by `driver=`: see `test_answers.py`."""
+    sentence = "driver 'asyncpg' gives no sync session on postgresql: choose psycopg or psycopg2"
+    given = GIVEN | {"driver": "asyncpg"}
+    answers = "".join(
+        f"  {key}: {json.dumps(it, ensure_ascii=False)}\n" for key, it in given.items()
+    )
+    assert_refused(by_file(output, answers), output, sentence)
+    assert_refused(replay(output, stored | {"driver": "asyncpg"}), output, sentence)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("fitting", DRIVERS, ids=str)
+def test_a_fitting_driver_is_replayed(fitting: Combination, output: Path) -> None:
+    first = cookiecutter(output / "1", **fitting.answers)
+    assert first.returncode == 0, first.stdout
+    (file,) = (output.parent / "replay").iterdir()
+    done = replay(output / "2", json.loads(file.read_text())["cookiecutter"])
+    assert done.returncode == 0, done.stdout
+    assert contents(output / "1") == contents(output / "2")
 
 
 def test_the_hook_knows_the_tables_of_today() -> None:
