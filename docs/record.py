@@ -12,7 +12,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 84
-ANSWERS = ["Stock", "", "Keeps stock of a shop", "", "", "2", "2", "", "", "1", "", "1"]
+ANSWERS = ["Stock", "", "Keeps stock of a shop", "", "", "2", "2", "", "1", "", "1", ""]
 
 
 def tmux(*arguments: str) -> str:

@@ -38,7 +38,7 @@ def first_commands(answers):
     """Yield the commands that start the service, those that its README begins with."""
     if "_output_dir" in answers:  # cruft renders in a temporary folder
         yield shlex.join(["cd", str(Path.cwd())])
-    if answers["_databases"][answers["database"]]["server"]:
+    if answers["_databases"][answers["database"]]["port"]:
         if answers["docker"]:
             yield "docker compose up -d --wait db"
         yield "uv run poe create-db"
@@ -49,6 +49,7 @@ def first_commands(answers):
 for overlay in chosen(ANSWERS):
     shutil.copytree(OVERLAYS / overlay, ".", dirs_exist_ok=True)
 shutil.rmtree(OVERLAYS)
+Path("UNFINISHED.md").unlink()
 
 # A path that the terminal cannot show must not cost the project: a hook that fails removes it.
 sys.stdout.reconfigure(errors="backslashreplace")
@@ -56,7 +57,7 @@ made = "{project_slug}: {session} sessions on {database}, driver {driver}, with 
 print(f"\n{made}\n".format(**ANSWERS, extras=", ".join(options(ANSWERS)) or "no options"))
 for command in first_commands(ANSWERS):
     print(f"    {command}")
-label, server = map(ANSWERS["_databases"][ANSWERS["database"]].get, ("label", "server"))
-if server:
+label, port = map(ANSWERS["_databases"][ANSWERS["database"]].get, ("label", "port"))
+if port:
     print(f"\nIt needs a {label} server: README.md says where it is looked for.")
 print()

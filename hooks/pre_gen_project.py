@@ -1,5 +1,7 @@
 """Refuse answers that no working project can be made of, and a folder that holds files."""
 
+import hashlib
+import importlib.metadata
 import json
 import keyword
 import re
@@ -8,6 +10,13 @@ import sys
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+# Before 2.7, a `no` on the command line is a text, and so as good as a yes.
+COOKIECUTTER = "2.7"
+# What `cookiecutter.json` holds beside the questions. `--replay` takes it from the file of the
+# answers, so a test writes down here what it is now.
+TABLES = ("_databases", "_options", "_copy_without_render", "_jinja2_env_vars", "_new_lines")
+DIGEST = "af3d0f3e919303c7"
 
 # A project named after something it depends on cannot be locked; a test names what is missing.
 DISTRIBUTIONS = frozenset(
@@ -33,7 +42,33 @@ DISTRIBUTIONS = frozenset(
 )
 TEXTS = {"project_name": 100, "description": 200, "full_name": 100, "email": 100}
 SLUG_LENGTH = 50  # leaves room for `_test` in the name of a database
+ANSWERS_FILE = "answers.yaml"
 BLANK = "..."  # stands in the printed command for an answer that was refused
+
+
+def choices(answers):
+    """Give the answers that each question takes which does not take any text."""
+    tables = answers["_databases"].values()
+    sessions = {key for row in tables for key, drivers in row.items() if isinstance(drivers, dict)}
+    usual = {"session": sorted(sessions), "database": sorted(answers["_databases"])}
+    return {**usual, **answers["_options"]}
+
+
+def objections_to_types(answers):
+    """Yield the name of each answer that is none of those that its question takes, and a sentence.
+
+    From Python, from YAML or from a file of answers, an answer comes with any type.
+    """
+    for key, takes in choices(answers).items():
+        answer = answers[key]
+        if True in takes and not isinstance(answer, bool):
+            words = f"{key}=yes or {key}=no on the command line, true or false in a file"
+            yield key, f"{answer!r} is neither true nor false: write {words}"
+        elif answer not in takes:
+            yield key, f"{answer!r} is not among its answers: choose {' or '.join(takes)}"
+    for key in (*TEXTS, "project_slug", "driver"):
+        if not isinstance(answers[key], str):
+            yield key, f"{answers[key]!r} is not a text: write one, in quotes"
 
 
 def objections_to_texts(answers):
@@ -76,10 +111,25 @@ def objections_to_slug(slug):
         )
 
 
+def objections_to_database_name(slug, row):
+    """Yield a sentence if the server has a database of this name, which is its own."""
+    name = slug.replace("-", "_")
+    if name in row["reserved"]:
+        yield (
+            f"{slug!r} gives a database the name {name!r}, which {row['label']} keeps for itself: "
+            f"choose a name such as '{slug}-api'"
+        )
+
+
 def objections(answers):
     """Yield the name of each answer that must change, and a sentence."""
+    mistyped = list(objections_to_types(answers))
+    if mistyped:  # what looks into the answers cannot look into these
+        yield from mistyped
+        return
     yield from objections_to_texts(answers)
-    for sentence in objections_to_slug(answers["project_slug"]):
+    slug, row = answers["project_slug"], answers["_databases"][answers["database"]]
+    for sentence in (*objections_to_slug(slug), *objections_to_database_name(slug, row)):
         yield "project_slug", sentence
     session, database, driver = map(answers.get, ("session", "database", "driver"))
     drivers = answers["_databases"][database][session]
@@ -100,22 +150,84 @@ def objections_to_folder(folder):
         )
 
 
-def command(answers, refused, *options):
+def objections_to_cookiecutter():
+    """Yield a sentence if what runs this hook is too old; a package that cannot be found is not."""
+    try:
+        version = importlib.metadata.version("cookiecutter")
+    except importlib.metadata.PackageNotFoundError:
+        return
+    found, needed = (
+        [int(part) for part in re.findall(r"\d+", text)[:2]] for text in (version, COOKIECUTTER)
+    )
+    if found < needed:
+        yield f"this template needs Cookiecutter {COOKIECUTTER} or later: this is {version}"
+
+
+def digest(answers):
+    """Compute what tells the tables of one version of this template from those of another."""
+    tables = json.dumps([answers.get(key) for key in TABLES], sort_keys=True)
+    return hashlib.sha256(tables.encode()).hexdigest()[:16]
+
+
+def command(answers, refused, *options, program="cookiecutter"):
     """Write the command that runs again with these answers, and a blank for each refused one."""
-    words = [shlex.join(["uvx", "cookiecutter", answers["_template"], "--no-input", *options])]
-    if answers["_checkout"]:
+    words = [shlex.join(["uvx", program, answers["_template"], "--no-input", *options])]
+    if answers.get("_checkout"):
         words.append(shlex.join(["--checkout", answers["_checkout"]]))
-    for key, answer in answers.items():
+    for key, answer in public(answers).items():
         if key in refused:
             words.append(f"{key}='{BLANK}'")
         elif isinstance(answer, bool):
             words.append(f"{key}={'yes' if answer else 'no'}")
-        elif not key.startswith("_"):
-            words.append(f"{key}={shlex.quote(answer)}")
+        else:
+            words.append(f"{key}={shlex.quote(str(answer))}")
     return " ".join(words)
 
 
-def refusal(answers, folder):
+def public(answers):
+    """Give the answers to questions, without what Cookiecutter and the template keep beside them."""
+    return {key: answer for key, answer in answers.items() if not key.startswith("_")}
+
+
+TRACEBACK = "\nA traceback below is Cookiecutter's own and says no more than this."
+
+
+def refusal_of_cookiecutter(answers, folder):
+    """Yield that Cookiecutter is too old, and the command that takes the newest; or nothing."""
+    for sentence in objections_to_cookiecutter():
+        yield sentence
+        if "_commit" in answers:  # cruft does not name the folder
+            return
+        options = ["--output-dir", answers.get("_output_dir", str(folder.parent))]
+        yield "\nNothing was rendered. To run again with the newest:\n"
+        yield command(answers, (), *options, program="cookiecutter@latest")
+        yield TRACEBACK
+
+
+def refusal_of_tables(answers, _folder):
+    """Yield that the answers were stored by another version, and two commands that take them."""
+    if digest(answers) == DIGEST:
+        return
+    yield (
+        "the tables beside these answers are not those of this version of the template: another "
+        "version stored them, and --replay takes them from there"
+    )
+    output = answers.get("_output_dir")
+    if not output:  # cruft does not name the folder
+        return
+    private = {key: value for key, value in answers.items() if key not in public(answers)}
+    yield "\nNothing was rendered. To render the same answers:\n"
+    yield command(answers, (), "--output-dir", output)
+    yield f"\nOr keep them for any later version in a file, {ANSWERS_FILE}:\n"
+    yield "default_context:"
+    for key, answer in public(answers).items():
+        yield f"  {key}: {json.dumps(answer, ensure_ascii=False)}"
+    yield "\nand render that:\n"
+    yield command(private, (), "--config-file", ANSWERS_FILE, "--output-dir", output)
+    yield TRACEBACK
+
+
+def refusal_of_answers(answers, folder):
     """Yield what is wrong, line by line, and the command that runs again; nothing if all is well."""
     refused = dict(found := list(objections(answers)))
     yield from (f"{key} {sentence}" for key, sentence in found)
@@ -132,7 +244,16 @@ def refusal(answers, folder):
     if held:
         paths = [str(folder), f"{folder}-new/{folder.name}"]
         yield shlex.join(["git", "diff", "--no-index", "--diff-filter=d", *paths])
-    yield "\nA traceback below is Cookiecutter's own and says no more than this."
+    yield TRACEBACK
+
+
+def refusal(answers, folder):
+    """Yield the lines of the first refusal: what comes later counts on what comes before."""
+    for refuse in (refusal_of_cookiecutter, refusal_of_tables, refusal_of_answers):
+        lines = list(refuse(answers, folder))
+        yield from lines
+        if lines:
+            return
 
 
 if __name__ == "__main__":

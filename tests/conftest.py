@@ -79,6 +79,14 @@ def bake(cookies: Cookies) -> Callable[..., Result]:
     return bake
 
 
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """An empty folder, deep enough that `..` stays within what the test owns."""
+    folder = tmp_path / "home" / "output"
+    folder.mkdir(parents=True)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def projects(cookies_session: Cookies) -> dict[Combination, Path]:
     """Every combination, rendered once; tests read them and leave them as they are."""

@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -24,18 +25,28 @@ from processes import clean_environment, free_port, run, wait_for_port
 from servers import AS_ROOT
 
 NAMESPACES = ["unshare", "--fork", "--pid", "--mount", "--mount-proc"]
-# All that is mounted becomes read-only, but for the folders named. The Python of the tests may lie
-# in a home folder: the user of the image is let in there to read, and to nothing else.
+# The Python of the tests may lie in a home folder that the user of the image may not enter: a mount
+# of it alone takes the place of that folder. All that is mounted becomes read-only, but for the
+# folders named.
 CONTAIN = r"""
-user=$1 writable=$2 tmpfs=$3; shift 3
+user=$1 writable=$2 tmpfs=$3 python=$4 closed=$5 rights=$6; shift 6
+if [ -n "$closed" ]; then
+    kept=$(mktemp --directory)
+    mount --bind "$python" "$kept"
+    mount -t tmpfs -o mode=755 tmpfs "$closed"
+    mkdir -p "$python"
+    mount --move "$kept" "$python"
+fi
 [ -d "$writable" ] && mount --bind "$writable" "$writable"
 awk '{ print $2 }' /proc/mounts | grep --invert-match --line-regexp --fixed-strings "$writable" |
     while read -r mounted; do mount -o remount,bind,ro "$mounted" 2>/dev/null; done
 [ -n "$tmpfs" ] && mount -t tmpfs -o "mode=1777,${tmpfs#*:}" tmpfs "${tmpfs%%:*}"
 touch ./written 2>/dev/null && { echo "the file system is not read-only"; exit 1; }
 exec setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs \
-    --inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search "$@"
+    --inh-caps="$rights" --ambient-caps="$rights" "$@"
 """
+PYTHON = Path(sys.base_prefix).resolve()
+CLOSED = [path for path in reversed(PYTHON.parents) if not path.stat().st_mode & stat.S_IXOTH]
 CONTAINED = (
     AS_ROOT
     and shutil.which("unshare") is not None
@@ -82,17 +93,24 @@ class Image:
         """Run a command beside the service."""
         environment = self.environment | settings
         return subprocess.run(
-            [*self.contain(), *command], cwd=self.workdir, env=environment,
+            [*self.contain(environment), *command], cwd=self.workdir, env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
 
-    def contain(self) -> list[str]:
-        """Begin a command that runs as process 1, as the image's user, with nothing to write to."""
+    def contain(self, environment: dict[str, str]) -> list[str]:
+        """Begin a command that runs as process 1, as the image's user, with nothing to write to.
+
+        It has no rights. Only where the socket of a server lies in its data folder, which is that
+        of another user, it may read what it does not own.
+        """
         if not CONTAINED:
             return []
+        socket = re.search("host=(/|%2F)", environment.get("DATABASE_URL", ""))
+        rights = "-all,+dac_read_search" if socket else "-all"
         user, _, _ = self.user.partition(":")
         writable = str(self.root / "data")
-        return [*NAMESPACES, "sh", "-c", CONTAIN, "sh", user, writable, self.tmpfs]
+        python = (str(PYTHON), str(CLOSED[0]) if CLOSED else "")
+        return [*NAMESPACES, "sh", "-c", CONTAIN, "sh", user, writable, self.tmpfs, *python, rights]
 
 
 def context(project: Path) -> dict[str, Path]:
@@ -107,8 +125,8 @@ def context(project: Path) -> dict[str, Path]:
 class Build:
     """Does what a Dockerfile says; a method has the name of its instruction."""
 
-    def __init__(self, project: Path, folder: Path) -> None:
-        self.project, self.folder = project, folder
+    def __init__(self, project: Path, folder: Path, workspace: Path | None = None) -> None:
+        self.project, self.folder, self.workspace = project, folder, workspace
         self.base = folder / "base"
         if not self.base.exists():
             run(sys.executable, "-m", "venv", self.base, cwd=folder)
@@ -148,6 +166,14 @@ class Build:
             whole = self.folder / f"build{patterns[1]}"
             shutil.copytree(whole, place, symlinks=True, dirs_exist_ok=True)
             return
+        if patterns[0] == "--from=workspace":
+            assert self.workspace
+            place.mkdir(parents=True)
+            for name in patterns[1:]:
+                shutil.copy2(self.workspace / name, place)
+            return
+        if target.endswith("/"):
+            place.mkdir(parents=True, exist_ok=True)
         sources = context(self.project)
         for pattern in patterns:
             found = [path for name, path in sources.items() if fnmatch(name, pattern)]
@@ -166,7 +192,7 @@ class Build:
         if not AS_ROOT:  # only root gives a folder away
             command = re.sub(r"-[og] \d+ ", "", command)
         done = subprocess.run(
-            command, shell=True, cwd=self.image.workdir, env=self.image.environment,
+            command, shell=True, cwd=self.image.workdir, env=self.image.environment, umask=0o022,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
         if done.returncode != 0:
@@ -188,9 +214,9 @@ class Build:
         self.image.command = command_of(rest)
 
 
-def build(project: Path, folder: Path) -> Image:
-    """Make the image of a project in a folder."""
-    return Build(project, folder).whole()
+def build(project: Path, folder: Path, workspace: Path | None = None) -> Image:
+    """Make the image of a project in a folder; `workspace` is one more context of that name."""
+    return Build(project, folder, workspace).whole()
 
 
 @dataclass
@@ -237,7 +263,7 @@ def serving(image: Image, command: list[str], **settings: str) -> Iterator[Servi
         log = Path(folder) / "log"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [*image.contain(), *(part.replace("8000", str(port)) for part in command)],
+                [*image.contain(image.environment | settings), *(part.replace("8000", str(port)) for part in command)],
                 cwd=image.workdir, env=image.environment | settings, stdout=output, stderr=output,
             )  # fmt: skip
         service = Service(image, port, process, log, settings)

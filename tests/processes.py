@@ -17,7 +17,7 @@ import pytest
 
 def clean_environment() -> dict[str, str]:
     """Give the environment of this process without what it says of our own Python."""
-    ours = {"DATABASE_URL", "PYTHONPATH", "VIRTUAL_ENV"}
+    ours = {"DATABASE_URL", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"}
     return {key: value for key, value in os.environ.items() if key not in ours}
 
 

@@ -1,6 +1,5 @@
 """Questions: what is asked, what is derived, what is refused."""
 
-import json
 import os
 import re
 import shlex
@@ -14,9 +13,17 @@ import pytest
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import generate_context, generate_files
 from cookiecutter.prompt import prompt_for_config
-from pytest_cookies.plugin import Result
+from pytest_cookies.plugin import Cookies, Result
 
-from combinations import COMBINATIONS, DATABASES, QUESTIONS, ROOT, Combination
+from combinations import COMBINATIONS, DATABASES, DRIVERS, QUESTIONS, ROOT, Combination, choices
+from commands import (
+    assert_refused,
+    config_file,
+    contents,
+    cookiecutter,
+    printed,
+    shell,
+)
 from processes import run
 
 Bake = Callable[..., Result]
@@ -74,65 +81,60 @@ def literal(answer: str) -> str:
     return f"{TAG_OPEN}{answer}{TAG_CLOSE}" if "{" in answer else answer
 
 
-def config_file(own: Path) -> Path:
-    """Write a configuration that keeps the folders of Cookiecutter within what the test owns."""
-    folders = {"cookiecutters_dir": own / "cookiecutters", "replay_dir": own / "replay"}
-    config = own / "config.yaml"
-    config.write_text(json.dumps({key: str(folder) for key, folder in folders.items()}))
-    return config
-
-
-def cookiecutter(output: Path, *options: str, **answers: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, with the folder for its own files out of the way."""
-    return run(
-        sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", "--output-dir", str(output),
-        *options, *(f"{key}={value}" for key, value in answers.items()),
-        cwd=ROOT, check=False, COOKIECUTTER_CONFIG=str(config_file(output.parents[1])),
-    )  # fmt: skip
-
-
-def shell(output: Path, line: str) -> subprocess.CompletedProcess[str]:
-    """Paste a line into a shell, in which `uvx` starts our own Cookiecutter."""
-    own = output.parents[1]
-    program = own / "bin" / "uvx"
-    program.parent.mkdir(exist_ok=True)
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m "$@"\n')
-    program.chmod(0o755)
-    return run(
-        "bash", "-c", line, cwd=own, check=False, COOKIECUTTER_CONFIG=str(config_file(own)),
-        PATH=f"{program.parent}:{os.environ['PATH']}",
-    )  # fmt: skip
-
-
-def printed(done: subprocess.CompletedProcess[str], beginning: str) -> str:
-    """Find the line of an output that begins so."""
-    lines = [line.strip() for line in done.stdout.splitlines()]
-    return next(line for line in lines if line.startswith(beginning))
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    """An empty folder, deep enough that `..` stays within what the test owns."""
-    folder = tmp_path / "home" / "output"
-    folder.mkdir(parents=True)
-    return folder
-
-
-def files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def assert_refused(done: subprocess.CompletedProcess[str], output: Path, word: str) -> None:
-    assert done.returncode == 1, done.stdout
-    assert word in done.stdout
-    assert files_below(output.parent) == []
-
-
 @pytest.mark.parametrize(("slug", "word"), HOSTILE_SLUGS.items())
 def test_a_hostile_slug_is_refused(slug: str, word: str, output: Path) -> None:
     done = cookiecutter(output, project_slug=literal(slug))
     assert_refused(done, output, word)
     assert [path for path in output.iterdir() if path.name != "a"] == []
+
+
+# What Python or YAML may give, and what the sentence says that it should be.
+MISTYPED = [
+    (
+        "telemetry",
+        1,
+        "telemetry '1' is neither true nor false: write telemetry=yes or telemetry=no",
+    ),
+    (
+        "telemetry",
+        0,
+        "telemetry '0' is neither true nor false: write telemetry=yes or telemetry=no",
+    ),
+    ("docker", None, "docker None is neither true nor false: write docker=yes or docker=no"),
+    ("docker", ["yes"], "docker 'yes' is neither true nor false: write docker=yes or docker=no"),
+    ("description", None, "description None is not a text: write one, in quotes"),
+    ("description", {"en": "A service"}, "description {'en': 'A service'} is not a text"),
+    ("project_slug", None, "project_slug None is not a text: write one, in quotes"),
+    ("driver", None, "driver None is not a text: write one, in quotes"),
+]
+
+
+@pytest.mark.parametrize(("key", "answer", "sentence"), MISTYPED)
+def test_an_answer_of_another_type_is_refused(
+    key: str, answer: object, sentence: str, cookies: Cookies, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cookies.bake({"project_slug": "stock", key: answer}).exit_code != 0
+    said = capfd.readouterr().err
+    assert any(line.startswith(sentence) for line in said.splitlines()), said
+    assert f"{key}='...'" in said
+
+
+RESERVED = [(name, database) for database, row in DATABASES.items() for name in row["reserved"]]
+
+
+@pytest.mark.parametrize(("name", "database"), RESERVED)
+def test_a_database_of_the_server_itself_is_refused(
+    name: str, database: str, bake: Bake, capfd: pytest.CaptureFixture[str]
+) -> None:
+    slug = name.replace("_", "-")
+    assert bake(project_slug=slug, database=database).exit_code != 0
+    label = DATABASES[database]["label"]
+    said = f"project_slug '{slug}' gives a database the name '{name}', which {label} keeps for"
+    assert said in capfd.readouterr().err
+
+
+def test_a_database_of_another_server_may_have_that_name(bake: Bake) -> None:
+    assert bake(project_slug="sys", database="postgresql").exit_code == 0
 
 
 def test_an_absolute_slug_is_refused(output: Path) -> None:
@@ -209,10 +211,6 @@ UNUSUAL = {
 }
 
 
-def contents(folder: Path) -> dict[Path, bytes]:
-    return {path.relative_to(folder): path.read_bytes() for path in files_below(folder)}
-
-
 WRONG = {
     "project_name": 'a"b',
     "project_slug": "My Api",
@@ -253,7 +251,7 @@ def test_the_printed_command_keeps_hostile_answers_as_text(output: Path) -> None
 
 
 def test_typed_answers_are_not_lost(output: Path) -> None:
-    typed = ["Stock", "", "Keeps {stock}", "", "", "2", "2", "psycopg3", "", "2", "y", "4"]
+    typed = ["Stock", "", "Keeps {stock}", "", "", "2", "2", "", "2", "y", "4", "psycopg3"]
     done = subprocess.run(
         [sys.executable, "-m", "cookiecutter", str(ROOT), "-o", str(output)],
         input="".join(f"{answer}\n" for answer in typed),
@@ -456,10 +454,58 @@ def test_every_choice_has_a_label() -> None:
     assert QUESTIONS["database"] == list(DATABASES)
 
 
-def test_the_label_of_driver_lists_the_drivers(combination: Combination) -> None:
-    lines = QUESTIONS["__prompts__"]["driver"].splitlines()
-    line = next(line for line in lines if line.strip().startswith(combination.session))
-    assert combination.driver in re.findall(r"\w+", line)
+def test_the_label_of_driver_lists_the_others() -> None:
+    """The usual one of these answers is what the prompt shows as its default."""
+    for database, row in DATABASES.items():
+        lines = [it for it in QUESTIONS["__prompts__"]["driver"].splitlines() if row["label"] in it]
+        others = {
+            f"{driver} ({session}"
+            for session in QUESTIONS["session"]
+            for driver in list(row[session])[1:]
+        }
+        assert {other for other in others if lines and other in lines[0]} == others, database
+
+
+def test_an_answer_that_depends_on_others_is_asked_last() -> None:
+    """A wrong one is refused at once then, not after questions that it makes useless."""
+    assert [key for key in QUESTIONS if not key.startswith("_")][-1] == "driver"
+
+
+@pytest.mark.parametrize("fitting", DRIVERS, ids=str)
+def test_a_fitting_driver_is_taken_however_it_is_given(
+    fitting: Combination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the prompt, by `driver=`, by a user's defaults, and by cruft from what it stored."""
+
+    def context(**given: dict[str, str]) -> dict[str, dict[str, object]]:
+        found: dict[str, dict[str, object]] = generate_context(
+            str(ROOT / "cookiecutter.json"), **given
+        )
+        return found
+
+    answers = fitting.answers
+    typed = iter(
+        str(choices(key).index(answers[key]) + 1)
+        if isinstance(QUESTIONS[key], list)
+        else answers.get(key, "")
+        for key in QUESTIONS
+        if not key.startswith("_")
+    )
+    monkeypatch.setattr("builtins.input", lambda _="": next(typed))
+    asked = prompt_for_config(context())
+    stored = {key: answer for key, answer in asked.items() if not key.startswith("_")}
+    ways = [context(extra_context=answers), context(default_context=answers)]
+    ways.append(context(extra_context=stored))  # as `cruft update` does
+    for taken in (asked, *(prompt_for_config(way, no_input=True) for way in ways)):
+        assert (taken["session"], taken["database"]) == (fitting.session, fitting.database)
+        assert taken["driver"] == fitting.driver
+
+
+def test_options_are_listed_with_their_answers() -> None:
+    """The hook is given one answer, not the choices."""
+    for key, answers in QUESTIONS["_options"].items():
+        default = QUESTIONS[key]
+        assert answers == (default if isinstance(default, list) else [True, False])
 
 
 def test_every_row_fills_every_column() -> None:

@@ -1,6 +1,7 @@
 """Containers: files that their tools accept, numbers that agree, and an image that serves."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -8,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 import yaml
 from pytest_cookies.plugin import Cookies
 
-from combinations import DRIVERS, Combination, first_of_each
+from combinations import DRIVERS, ROOT, TEMPLATE, Combination, first_of_each
 from conftest import everyday, skip_unless_installable
 from images import CONTAINED, BuildError, Image, build, command_of, instructions, serving
 from processes import UV, create_database, run
@@ -313,7 +315,7 @@ def test_an_image_is_made_of_a_lock_that_fits(
 ) -> None:
     combination = next(it for it in containers if it.driver == "aiosqlite")
     project = shutil.copytree(containers[combination], tmp_path / "my-api")
-    with pytest.raises(BuildError, match=r'uv\.lock is missing: run "uv lock" and commit it'):
+    with pytest.raises(BuildError, match=r'uv\.lock is missing: run "uv lock" and commit it\.'):
         build(project, folder)
     run(UV, "lock", "--quiet", cwd=project)
     configuration = project / "pyproject.toml"
@@ -322,6 +324,55 @@ def test_an_image_is_made_of_a_lock_that_fits(
     )
     with pytest.raises(BuildError, match="needs to be updated"):
         build(project, folder)
+
+
+WORKSPACE = """[project]
+name = "root"
+version = "0.1.0"
+requires-python = ">=3.11"
+"""
+
+
+def test_a_workspace_may_leave_the_project_out(
+    containers: dict[Combination, Path], tmp_path: Path
+) -> None:
+    """As its README says: it has a lock of its own then, so the image is built as it is."""
+    combination = next(it for it in containers if it.driver == "aiosqlite")
+    project = shutil.copytree(containers[combination], tmp_path / "services" / "my-api")
+    block = block_of(project, "toml")
+    (tmp_path / "pyproject.toml").write_text(WORKSPACE + block)
+    run(UV, "lock", "--quiet", cwd=project)
+    assert (project / "uv.lock").exists()
+    assert not (tmp_path / "uv.lock").exists()
+
+
+def block_of(project: Path, language: str) -> str:
+    """Give a block of the section about larger repositories."""
+    section = (project / "README.md").read_text().partition("## In a larger repository")[2]
+    return section.partition(f"```{language}\n")[2].partition("```")[0]
+
+
+@pytest.mark.full
+def test_an_image_is_made_of_the_lock_of_a_workspace(
+    containers: dict[Combination, Path], folder: Path, tmp_path: Path
+) -> None:
+    """By the lines of its README; without them, the sentence names the case."""
+    combination = next(it for it in containers if it.driver == "aiosqlite")
+    project = shutil.copytree(containers[combination], tmp_path / "services" / "my-api")
+    members = "".join(block_of(project, "toml").splitlines(keepends=True)[:-1])
+    (tmp_path / "pyproject.toml").write_text(WORKSPACE + members)
+    run(UV, "lock", "--quiet", cwd=project)
+    with pytest.raises(BuildError, match="In a uv workspace it lies at the root"):
+        build(project, folder)
+    dockerfile = project / "Dockerfile"
+    start, _, rest = dockerfile.read_text().partition("# A pattern")
+    end = rest.partition("RUN uv sync")[2].partition("\n")[2]
+    dockerfile.write_text(start + block_of(project, "dockerfile") + end)
+    image = build(project, folder, workspace=tmp_path)
+    migrated = image.run("alembic", "upgrade", "head")
+    assert migrated.returncode == 0, migrated.stdout
+    with serving(image, image.command) as service:
+        assert service.check() == 0
 
 
 @pytest.fixture
@@ -340,20 +391,49 @@ def address(
     return settings
 
 
+@contextmanager
+def strict_umask() -> Iterator[None]:
+    """Have all that is written be for its owner alone."""
+    usual = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(usual)
+
+
+@pytest.fixture
+def strictly(cookies: Cookies, tmp_path: Path) -> Callable[[Combination], Path]:
+    """Render where the umask is 077, from a template that was cloned there."""
+
+    def render(combination: Combination) -> Path:
+        template = tmp_path / "template"
+        template.mkdir()
+        with strict_umask():
+            parts = [ROOT / name for name in ("cookiecutter.json", "hooks", TEMPLATE.name)]
+            run("cp", "--recursive", *parts, template, cwd=ROOT)
+            answers = combination.answers | {"docker": "yes"}
+            path: Path = cookies.bake(answers, template=str(template)).project_path
+            run(UV, "lock", "--quiet", cwd=path)
+        modes = {it.stat().st_mode & 0o777 for it in [path, *path.rglob("*")]}
+        assert modes == {0o600, 0o700}
+        return path
+
+    return render
+
+
 @pytest.mark.parametrize("built", everyday(DRIVERS, "aiosqlite", "psycopg2"), ids=str)
 def test_the_image_serves_as_promised(
     built: Combination,
-    containers: dict[Combination, Path],
+    strictly: Callable[[Combination], Path],
     address: Callable[[Combination, Path], dict[str, str]],
     folder: Path,
-    tmp_path: Path,
 ) -> None:
     """Every line of the Dockerfile is run, then its command, its health check and its signal."""
     skip_unless_installable(built)
-    project = shutil.copytree(containers[built], tmp_path / "my-api")
+    project = strictly(built)
     take_uploads(project)
-    run(UV, "lock", "--quiet", cwd=project)
     image = build(project, folder)
+    assert_all_may_read_and_nobody_write(image)
     settings = address(built, project)
     services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
     assert_the_password_of_development_is_refused(image, built, services["app"]["environment"])
@@ -367,6 +447,14 @@ def test_the_image_serves_as_promised(
     if built.database == "sqlite":  # the socket of a server may lie in `/tmp`
         (image.tmpfs,) = services["app"]["tmpfs"]
         assert_large_uploads_are_taken(image)
+
+
+def assert_all_may_read_and_nobody_write(image: Image) -> None:
+    """But root: the user of an image may be any, in the group of root too, as on OpenShift."""
+    for path in [image.workdir, *image.workdir.rglob("*")]:
+        if not path.is_symlink():
+            needed = 0o055 if path.is_dir() else 0o044
+            assert path.stat().st_mode & (needed | 0o022) == needed, path
 
 
 # What a team adds: an ordinary endpoint for files.

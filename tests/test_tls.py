@@ -35,7 +35,7 @@ def tls_url(combination: Combination, address: str, authority: Path) -> str:
     tls = row[combination.session][combination.driver]["tls"].format(authority)
     scheme = f"{combination.database}+{combination.driver}"
     url = on(f"{scheme}:{address.partition('?')[0]}", own_name(DATABASE))
-    return f"{url}{row['suffix']}{tls}"
+    return f"{url}{row['address'].partition('{}')[2]}{tls}"
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "mysql+aiomysql"), ids=str)

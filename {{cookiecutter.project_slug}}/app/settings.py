@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from app.url import CHOICES, NUMBERS, PARAMETERS
 
 DEFAULT_URL = make_url(
-    "{{ cookiecutter.__database_url }}",
+    "{{ cookiecutter.database }}+{{ cookiecutter.driver }}://{{ cookiecutter._databases[cookiecutter.database].address.format(cookiecutter.project_slug | replace('-', '_')) }}",
 )
 
 
