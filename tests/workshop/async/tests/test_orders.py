@@ -168,6 +168,18 @@ async def test_an_order_is_removed_with_its_lines(client: AsyncClient, db: Datab
         assert await reader.scalar(select(func.count()).select_from(OrderLine)) == 0
 
 
+async def test_what_no_column_takes_is_refused(client: AsyncClient, db: Database) -> None:
+    await fill_shop(client, db)
+    headers = await sign_up(client)
+    data = {"lines": [{"sku": "lamp-1", "quantity": 2}], "note": "a\0b"}
+    for response in (
+        await client.post("/orders", json=data, headers=headers),
+        await client.get(f"/orders/{2**70}", headers=headers),
+        await client.get("/orders", params={"minimum": "1e30"}, headers=headers),
+    ):
+        assert response.status_code < 500, response.text
+
+
 async def test_orders_of_others_are_not_found(client: AsyncClient, db: Database) -> None:
     await fill_shop(client, db)
     created = await order(client, await sign_up(client))

@@ -164,6 +164,18 @@ def test_an_order_is_removed_with_its_lines(client: TestClient, db: Database) ->
         assert reader.scalar(select(func.count()).select_from(OrderLine)) == 0
 
 
+def test_what_no_column_takes_is_refused(client: TestClient, db: Database) -> None:
+    fill_shop(client, db)
+    headers = sign_up(client)
+    data = {"lines": [{"sku": "lamp-1", "quantity": 2}], "note": "a\0b"}
+    for response in (
+        client.post("/orders", json=data, headers=headers),
+        client.get(f"/orders/{2**70}", headers=headers),
+        client.get("/orders", params={"minimum": "1e30"}, headers=headers),
+    ):
+        assert response.status_code < 500, response.text
+
+
 def test_orders_of_others_are_not_found(client: TestClient, db: Database) -> None:
     fill_shop(client, db)
     created = order(client, sign_up(client))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
+from app.bulk import store_rows
 from app.database import Database, ReaderDep, SessionDep
 from app.settings import Settings
 from tests.conftest import ClientOf
@@ -48,6 +49,25 @@ async def test_a_value_that_does_not_fit_is_refused(
     values: dict[str, Any], app: FastAPI, client: AsyncClient
 ) -> None:
     assert_problem(await insert_product(app, client, LAMP | values), 422)
+
+
+@pytest.mark.parametrize("values", [{"name": "a\0b"}, {"quantity": 2**70}], ids=["NUL", "2**70"])
+@pytest.mark.parametrize("way", ["insert", "store_rows", "select"])
+async def test_a_value_that_the_driver_refuses_is_no_bug(
+    values: dict[str, Any], way: str, app: FastAPI, client: AsyncClient
+) -> None:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        if way == "insert":
+            await session.execute(insert(Product).values(**LAMP | values))
+        elif way == "store_rows":
+            await store_rows(session, Product, [LAMP | values])
+        else:
+            await session.execute(select(Product).filter_by(**values))
+
+    response = await client.post("/probe")
+    if response.status_code != 200:
+        assert_problem(response, 422)
 
 
 async def test_a_reference_to_nothing_is_a_conflict(

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg2 import extensions
 from sqlalchemy import Dialect, Engine, ExceptionContext, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DataError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 #% else
@@ -69,6 +70,7 @@ def prepare(engine: Engine) -> None:
     ping_when_rested(engine)
     #% if cookiecutter.driver == "psycopg2"
     event.listen(engine, "checkin", leave_isolation_to_the_server)
+    event.listen(engine, "handle_error", name_unfit_value)
     #% endif
     event.listen(engine, "handle_error", renew_connections)
 
@@ -91,6 +93,12 @@ def leave_isolation_to_the_server(
     """
     if connection is not None:
         connection.isolation_level = None
+
+
+def name_unfit_value(context: ExceptionContext) -> DataError | None:
+    """Say that a text with a NUL does not fit: psycopg2 refuses it by an error of Python's own."""
+    error = context.original_exception
+    return DataError(context.statement, None, error) if isinstance(error, ValueError) else None
 
 
 def write_decimal(number: Decimal) -> Any:

@@ -114,8 +114,13 @@ def takes_context(function: Callable[..., Any]) -> bool:
 
 
 def as_database_error(error: Exception, statement: str) -> exc.DBAPIError:
-    """Wrap an error of the driver in the class of SQLAlchemy that has its name."""
+    """Wrap an error of the driver in the class of SQLAlchemy that has its name.
+
+    An error of Python's own says that a value does not fit its column.
+    """
     names = [base.__name__ for base in type(error).__mro__]
-    kind = next((getattr(exc, name) for name in names if hasattr(exc, name)), exc.DBAPIError)
+    unfit = isinstance(error, TypeError | ValueError | OverflowError)
+    usual = exc.DataError if unfit else exc.DBAPIError
+    kind = next((getattr(exc, name) for name in names if hasattr(exc, name)), usual)
     wrapped: exc.DBAPIError = kind(statement, None, error)
     return wrapped

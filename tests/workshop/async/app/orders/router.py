@@ -17,7 +17,7 @@ from app.users.authentication import CurrentUser
 
 router = APIRouter(prefix="/orders", tags=["orders"], responses=problems(401, 503))
 
-OrderId = Annotated[int, Path(ge=1, lt=2**31)]
+OrderId = Annotated[int, Path(ge=1)]
 
 
 def found(order: Order | None) -> Order:

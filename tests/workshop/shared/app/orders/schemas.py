@@ -18,7 +18,7 @@ def without_time_zone(value: time) -> time:
 
 
 LocalTime = Annotated[time, AfterValidator(without_time_zone)]
-Note = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
+Note = Annotated[str, StringConstraints(max_length=1000)]
 Coupon = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,20}$")]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,40}$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Price = Annotated[Decimal, Field(ge=0, max_digits=10, decimal_places=2)]
 
 
@@ -14,7 +14,7 @@ class ProductWrite(BaseModel):
     name: Name
     price: Price
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    stock: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    stock: Annotated[int, Field(ge=0)] = 0
 
 
 class ProductRead(BaseModel):

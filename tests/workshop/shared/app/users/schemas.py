@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 from app.users.models import Role
 
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
+Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
 Phone = Annotated[str, StringConstraints(max_length=30, pattern=r"^[0-9 +]+$")]
 
 
