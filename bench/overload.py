@@ -1,7 +1,7 @@
 """What an overload costs those who are served: `uv run python bench/overload.py`.
 
 A slow query (50 ms in the database) for three seconds: by as many clients as there are
-connections and places in the queue, then by 1,000, in alternating rounds. Who hears 503
+connections and places in the queue, then by 1,000, in alternating rounds. Who gets 503
 comes again after the second that `Retry-After` asks for. Prints medians over the rounds.
 """
 
@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from processes import install, serving, with_probe  # noqa: E402
 from servers import postgresql_server  # noqa: E402
 
-CROWDS = {"110 clients": 110, "1,000 clients": 1000}
+LOADS = {"110 clients": 110, "1,000 clients": 1000}
 ROUNDS = 5
 SECONDS = 3.0
 VARIANTS = {"async": "asyncpg", "sync": "psycopg"}
@@ -69,9 +69,9 @@ def p99(seconds: list[float]) -> float:
 
 def measure(service: httpx2.Client) -> dict[str, list[tuple[float, float, float]]]:
     """Alternate the crowds: requests served per second, their p99, the p99 of liveness."""
-    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in CROWDS}
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in LOADS}
     for _ in range(ROUNDS):
-        for name, count in CROWDS.items():
+        for name, count in LOADS.items():
             answers, live = asyncio.run(crowd(service.base_url.port or 0, count))
             assert {code for code, _ in answers} <= {200, 503}
             served = [seconds for code, seconds in answers if code == 200]

@@ -13,7 +13,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).parents[1]
-COLOURS = {
+COLORS = {
     "ours": "#009485",
     "session": "#7bc8bf",
     "inlined": "#555555",
@@ -60,14 +60,14 @@ def main() -> None:
         found = ratios(rows, 64)
         workloads = [it for it in WORKLOADS if it in found]
         for place, workload in enumerate(workloads):
-            names = [name for name in COLOURS if name in found[workload]]
+            names = [name for name in COLORS if name in found[workload]]
             width = 0.8 / len(names)
             for number, name in enumerate(names):
                 rates = found[workload][name]
                 middle = statistics.median(rates)
                 spread = [[middle - min(rates)], [max(rates) - middle]]
                 left = place - 0.4 + width * (number + 0.5)
-                axis.bar(left, middle, width, color=COLOURS[name], yerr=spread, ecolor="#888888")
+                axis.bar(left, middle, width, color=COLORS[name], yerr=spread, ecolor="#888888")
         axis.axhline(1, color="#555555", linewidth=0.8)
         axis.set_xticks(range(len(workloads)), workloads)
         axis.set_yscale("log", base=2)
@@ -75,7 +75,7 @@ def main() -> None:
         axis.set_title(
             f"{variant[0]}, {variant[1]}: requests per second over `inlined`, 64 clients"
         )
-    handles = [mpl.patches.Patch(color=colour, label=NAMES[it]) for it, colour in COLOURS.items()]
+    handles = [mpl.patches.Patch(color=color, label=NAMES[it]) for it, color in COLORS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(
         f"{measured['date']}, {measured['machine']}, {measured['python']}, {measured['versions']}",

@@ -88,7 +88,7 @@ WAYS = {
 
 
 def script(session: str, driver: str) -> str:
-    """Write the script in the colour of a variant."""
+    """Write the script for a variant."""
     raw = ASYNC_RAW if session == "async" else SYNC_RAW
     text = SCRIPT.replace("COPY\n", "\n    ".join([raw, *WAYS[driver]]) + "\n", 1)
     if session == "async":

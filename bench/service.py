@@ -52,7 +52,7 @@ async def by_session(session: SessionDep, item_id: int) -> Item:
 """
 
 
-def without_colour(text: str) -> str:
+def without_async(text: str) -> str:
     """Write sync code from async code."""
     for word, other in (
         ("async_sessionmaker", "sessionmaker"),
@@ -70,11 +70,11 @@ def without_colour(text: str) -> str:
 
 
 def references(folder: Path, variant: Combination) -> Path:
-    """Copy the references in the colour of a variant."""
+    """Copy the references for a variant."""
     for file in (BENCH / "references").glob("*.py"):
         text = file.read_text()
         if variant.session == "sync" and file.name != "with_starlette.py":
-            text = without_colour(text)
+            text = without_async(text)
         (folder / file.name).write_text(text)
     return folder
 
@@ -89,7 +89,7 @@ def apps(folder: Path, variant: Combination, python: str, url: str, pool: int = 
     uvicorn = [str(environment / "python"), "-m", "uvicorn"]
     create_database(rendered, environment, url)
     alembic(rendered, environment, url, "upgrade head")
-    probe = PROBE if variant.session == "async" else without_colour(PROBE)
+    probe = PROBE if variant.session == "async" else without_async(PROBE)
     (rendered / "bench.py").write_text(
         "from app.database import SessionDep\nfrom app.items import service\n"
         "from app.items.models import Item\nfrom app.items.router import found\n"

@@ -1,4 +1,4 @@
-"""Lay the chosen overlays over the project, drop the rest, say what was made and how to start it."""
+"""Copy the chosen overlays over the project, remove the rest, say what was made and how to start it."""
 
 import json
 import shlex
@@ -21,7 +21,7 @@ def options(answers):
 
 
 def chosen(answers):
-    """Name the overlays of these answers: colour, engine, options, then what needs both of two."""
+    """Name the overlays of these answers: variant, engine, options, then what needs both of two."""
     row = answers["_databases"][answers["database"]][answers["session"]][answers["driver"]]
     names = [answers["session"], *row["overlays"], *options(answers)]
     known = {part for path in OVERLAYS.iterdir() for part in path.name.split("+")}

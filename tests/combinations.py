@@ -47,13 +47,13 @@ class Combination:
 
     @property
     def overlays(self) -> list[str]:
-        """The overlays that this combination is laid from, but for those of two answers at once."""
+        """The overlays that this combination is copied from, but for those of two answers at once."""
         row = DATABASES[self.database][self.session][self.driver]
         return [self.session, *row["overlays"], *self.chosen]
 
 
 def pairwise() -> list[Combination]:
-    """Pick combinations in which every two answers meet, and every driver of each colour appears."""
+    """Pick combinations that have every pair of answers, and every driver of each variant appears."""
     drivers = {
         (session, database): cycle(row[session])
         for database, row in DATABASES.items()
@@ -83,9 +83,9 @@ def first_of_each(combinations: list[Combination], *keys: str) -> list[Combinati
 
 # A covering array: what depends on two answers at once is met by some project.
 COMBINATIONS = pairwise()
-# Every driver of each colour on its databases, once.
+# Every driver of each variant on its databases, once.
 DRIVERS = first_of_each(COMBINATIONS, "session", "database", "driver")
-# The usual driver of each colour on each database.
+# The usual driver of each variant on each database.
 USUAL = [it for it in DRIVERS if it.driver == next(iter(DATABASES[it.database][it.session]))]
-# Every driver of each colour, on one of its databases.
+# Every driver of each variant, on one of its databases.
 INSTALLED = first_of_each(DRIVERS, "session", "driver")

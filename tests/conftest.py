@@ -70,7 +70,7 @@ def everyday(among: list[Combination], *drivers: str) -> list[Combination | Para
 
 @pytest.fixture
 def bake(cookies: Cookies) -> Callable[..., Result]:
-    """Render with some answers; a key that is no question would be dropped without a word."""
+    """Render with some answers; a key that is no question would be silently ignored."""
 
     def bake(**answers: str) -> Result:
         assert answers.keys() <= QUESTIONS.keys(), answers

@@ -242,7 +242,7 @@ class Service:
         return self.image.run(*command, **self.settings).returncode
 
     def signal(self, name: str) -> None:
-        """Send a signal to process 1 of the image; one that has ended hears nothing."""
+        """Send a signal to process 1 of the image; one that has ended gets nothing."""
         pid = self.process.pid
         if CONTAINED:  # the process is `unshare`, which waits for its only child
             children = Path(f"/proc/{pid}/task/{pid}/children")

@@ -71,7 +71,7 @@ def install(folder: Path, python: str, projects: list[Path]) -> Path:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Find a port that no process listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -12,7 +12,7 @@ import pytest
 
 
 class Turns:
-    """Counts what clients say after the server has spoken; one flight of messages is one turn."""
+    """Counts what clients say after the server has spoken; one flight of messages is one round trip."""
 
     def __init__(self, family: int, address: tuple[str, int] | str, delay: float) -> None:
         """Listen on a free port, in front of the server at `address`."""

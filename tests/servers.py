@@ -60,7 +60,7 @@ class PostgreSQL:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         time.sleep(1)  # its children notice
-        # Where nobody reaps the process, its files would keep a new one from starting.
+        # Where no parent reaps the process, its files would keep a new one from starting.
         for file in ("postmaster.pid", ".s.PGSQL.5432.lock"):
             Path(self.server.pgdata, file).unlink(missing_ok=True)
 

@@ -258,7 +258,7 @@ def test_connections_suffice(clusters: dict[Combination, Path]) -> None:
 
 
 def test_there_is_time_to_end(containers: dict[Combination, Path]) -> None:
-    """The server's own grace ends before whoever would kill it loses patience."""
+    """The server's own grace ends before the supervisor would kill it."""
     for project in containers.values():
         grace = grace_of_the_server(project)
         compose = yaml.safe_load((project / "compose.yaml").read_text())

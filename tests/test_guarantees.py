@@ -79,7 +79,7 @@ def test_nothing_is_lost_and_nothing_leaks(
         every_row_is_visible_when_its_response_arrives(client)
         no_update_is_lost_by_many_writers(client, tried)
         overload_is_answered(client)
-        departed_clients_leave_nothing_behind(client, tried)
+        disconnected_clients_leave_nothing_behind(client, tried)
 
 
 def every_row_is_visible_when_its_response_arrives(client: httpx2.Client) -> None:
@@ -115,7 +115,7 @@ def overload_is_answered(client: httpx2.Client) -> None:
     wait_until_free(client)
 
 
-def departed_clients_leave_nothing_behind(client: httpx2.Client, tried: Combination) -> None:
+def disconnected_clients_leave_nothing_behind(client: httpx2.Client, tried: Combination) -> None:
     """200 clients go away while their statement runs on the server."""
     seconds = 0.05 if tried.database == "sqlite" else 0.5  # there, one writes at a time
     path = f"/probe/write?seconds={seconds}&name=Gone+NUMBER"
@@ -210,7 +210,7 @@ def test_a_restart_of_the_database_costs_no_request_after_it(
                 server.start()
                 assert client.get("/health/ready").status_code == 200
                 asyncio.run(at_once(client, 10, "GET", "/probe/slow?seconds=0.1"))
-                end()  # once more, and nobody asks while it is away
+                end()  # once more, with no request while it is away
                 server.start()
                 time.sleep(1)
                 for _ in range(10):
@@ -218,7 +218,7 @@ def test_a_restart_of_the_database_costs_no_request_after_it(
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "postgresql", "mysql"), ids=str)
-def test_a_select_takes_as_few_turns_as_the_driver_allows(
+def test_a_select_takes_as_few_round_trips_as_the_driver_allows(
     tried: Combination,
     projects: Projects,
     environment: Path,

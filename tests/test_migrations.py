@@ -270,7 +270,7 @@ def test_a_server_that_refuses_is_one_sentence(
     environment: Path,
     database_url: DatabaseURL,
 ) -> None:
-    """Nobody listens; the user is unknown; the password is wrong; on SQLite the folder is missing."""
+    """No server listens; the user is unknown; the password is wrong; on SQLite the folder is missing."""
     url = database_url(tried, "postgres" if tried.database == "postgresql" else "mysql")
     scheme, _, address = url.partition("://")
     server = address.rpartition("@")[2]

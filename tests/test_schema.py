@@ -1,4 +1,4 @@
-"""What a rendered service answers is what its schema says, also to requests that nobody would think of."""
+"""What a rendered service answers is what its schema says, also to unusual requests."""
 
 import re
 import sys

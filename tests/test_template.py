@@ -105,7 +105,7 @@ def test_no_folder_is_empty(combination: Combination, project: Path) -> None:
     assert not (project / "overlays").exists()
 
 
-def test_the_tree_is_the_same_in_both_colours(cookies: Cookies) -> None:
+def test_the_tree_is_the_same_in_both_variants(cookies: Cookies) -> None:
     for database in DATABASES:
         trees = [
             [path.relative_to(root) for path in files(root)]
@@ -149,7 +149,7 @@ def test_nothing_of_a_declined_option_is_left(combination: Combination, project:
             assert (word.lower() in text) == (option in combination.chosen), (option, word)
 
 
-def test_nothing_of_the_other_colour_is_left(combination: Combination, project: Path) -> None:
+def test_nothing_of_the_other_variant_is_left(combination: Combination, project: Path) -> None:
     words = SYNC_WORDS if combination.session == "async" else ASYNC_WORDS
     for path in files(project, ".py", ".md", ".toml"):
         text = path.read_text(encoding="utf-8").replace("create_async_engine(", "")

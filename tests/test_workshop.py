@@ -1,4 +1,4 @@
-"""A second domain, written as an ordinary team would, is laid over a project and needs no workaround."""
+"""A second domain, written as an ordinary team would, is copied over a project and needs no workaround."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 """The rendered app with one thing changed, which CHANGE names.
 
-Copied into a rendered project, in either colour.
+Copied into a rendered project, in either variant.
 """
 
 import os

@@ -18,37 +18,43 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketState
 
-from app.dialect import CONFLICT, INVALID, TIMED_OUT, TRANSIENT, UNAVAILABLE
+from app.dialect import (
+    CONFLICT_CODES,
+    INVALID_CODES,
+    TIMED_OUT_CODES,
+    TRANSIENT_CODES,
+    UNAVAILABLE_CODES,
+)
 from app.engine import error_code
 from app.logs import describe
 
 logger = logging.getLogger(__name__)
 
-CONFLICTING = status.HTTP_409_CONFLICT
-UNFIT = status.HTTP_422_UNPROCESSABLE_CONTENT
-BROKEN = status.HTTP_500_INTERNAL_SERVER_ERROR
-AWAY = status.HTTP_503_SERVICE_UNAVAILABLE
-
 DETAIL = {
-    CONFLICTING: "The change contradicts what is already stored.",
-    UNFIT: "The database cannot store these values.",
-    AWAY: "The database cannot serve the request now: try again.",
-    BROKEN: "Something went wrong here; it has been logged.",
+    status.HTTP_409_CONFLICT: "The request conflicts with existing data.",
+    status.HTTP_422_UNPROCESSABLE_CONTENT: "The database cannot store these values.",
+    status.HTTP_503_SERVICE_UNAVAILABLE: "The database cannot serve the request now: try again.",
+    status.HTTP_500_INTERNAL_SERVER_ERROR: "Something went wrong here; it has been logged.",
 }
 
 # Of a websocket that was accepted before.
-CLOSE_CODES = {BROKEN: status.WS_1011_INTERNAL_ERROR, AWAY: status.WS_1013_TRY_AGAIN_LATER}
+CLOSE_CODES = {
+    status.HTTP_500_INTERNAL_SERVER_ERROR: status.WS_1011_INTERNAL_ERROR,
+    status.HTTP_503_SERVICE_UNAVAILABLE: status.WS_1013_TRY_AGAIN_LATER,
+}
 REFUSED = status.WS_1008_POLICY_VIOLATION
 
 STATUS_OF_CODE: dict[int | str | None, int] = {
-    **dict.fromkeys(TRANSIENT | UNAVAILABLE | TIMED_OUT, AWAY),
-    **dict.fromkeys(CONFLICT, CONFLICTING),
-    **dict.fromkeys(INVALID, UNFIT),
+    **dict.fromkeys(
+        TRANSIENT_CODES | UNAVAILABLE_CODES | TIMED_OUT_CODES, status.HTTP_503_SERVICE_UNAVAILABLE
+    ),
+    **dict.fromkeys(CONFLICT_CODES, status.HTTP_409_CONFLICT),
+    **dict.fromkeys(INVALID_CODES, status.HTTP_422_UNPROCESSABLE_CONTENT),
 }
 # For a code that the table does not know.
 STATUS_OF_CLASS: dict[type[DBAPIError], int] = {
-    exc.IntegrityError: CONFLICTING,
-    exc.DataError: UNFIT,
+    exc.IntegrityError: status.HTTP_409_CONFLICT,
+    exc.DataError: status.HTTP_422_UNPROCESSABLE_CONTENT,
 }
 
 
@@ -63,20 +69,24 @@ def problem(
 def status_of(error: SQLAlchemyError) -> int:
     """Tell what a database error means to a client: by code first, then by class."""
     if isinstance(error, exc.TimeoutError):  # of the pool
-        return AWAY
+        return status.HTTP_503_SERVICE_UNAVAILABLE
     if isinstance(error, StaleDataError):  # another one has changed or removed the row
-        return CONFLICTING
+        return status.HTTP_409_CONFLICT
     if not isinstance(error, DBAPIError):
         # Such as a moment that is in the year 0 or 10000 in UTC.
         unfit = isinstance(error, StatementError) and isinstance(error.orig, OverflowError)
-        return UNFIT if unfit else BROKEN
+        return (
+            status.HTTP_422_UNPROCESSABLE_CONTENT
+            if unfit
+            else status.HTTP_500_INTERNAL_SERVER_ERROR
+        )
     code = error_code(error.orig)
     if code in STATUS_OF_CODE:
         return STATUS_OF_CODE[code]
     unreachable = code is None and isinstance(error, exc.OperationalError)
     if error.connection_invalidated or unreachable:
-        return AWAY
-    return STATUS_OF_CLASS.get(type(error), BROKEN)
+        return status.HTTP_503_SERVICE_UNAVAILABLE
+    return STATUS_OF_CLASS.get(type(error), status.HTTP_500_INTERNAL_SERVER_ERROR)
 
 
 def name_of(connection: HTTPConnection) -> str:
@@ -98,7 +108,7 @@ async def answer(connection: HTTPConnection, response: Response) -> Response | N
 async def on_database_error(connection: HTTPConnection, error: SQLAlchemyError) -> Response | None:
     """Answer an error of the database."""
     code = status_of(error)
-    bug = code == BROKEN
+    bug = code == status.HTTP_500_INTERNAL_SERVER_ERROR
     logger.log(
         logging.ERROR if bug else logging.WARNING,
         "%s is answered %d: %s",
@@ -107,7 +117,7 @@ async def on_database_error(connection: HTTPConnection, error: SQLAlchemyError) 
         describe(error),
         exc_info=error if bug else None,
     )
-    headers = {"Retry-After": "1"} if code == AWAY else None
+    headers = {"Retry-After": "1"} if code == status.HTTP_503_SERVICE_UNAVAILABLE else None
     return await answer(connection, problem(code, DETAIL[code], headers))
 
 
@@ -132,17 +142,23 @@ async def on_invalid_request(
 ) -> Response | None:
     """Answer a request that does not fit its endpoint, naming each place."""
     errors = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
-    detail = "The request does not fit: see `errors`."
-    return await answer(connection, problem(UNFIT, detail, errors=errors))
+    detail = "Validation failed: see `errors`."
+    return await answer(
+        connection, problem(status.HTTP_422_UNPROCESSABLE_CONTENT, detail, errors=errors)
+    )
 
 
-def answer_to_a_bug() -> JSONResponse:
-    """Build the answer to an exception that nobody expected; the server logs its traceback.
+def internal_error_response() -> JSONResponse:
+    """Build the answer to an unexpected exception; the server logs its traceback.
 
     It closes the connection after an exception: a client that does not know would lose its next
     request on it.
     """
-    return problem(BROKEN, DETAIL[BROKEN], {"Connection": "close"})
+    return problem(
+        status.HTTP_500_INTERNAL_SERVER_ERROR,
+        DETAIL[status.HTTP_500_INTERNAL_SERVER_ERROR],
+        {"Connection": "close"},
+    )
 
 
 def install(app: FastAPI) -> None:

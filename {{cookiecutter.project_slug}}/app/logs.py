@@ -91,7 +91,7 @@ def configure(settings: Settings) -> None:
 
 
 def without_copy_in_colors(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Leave out what uvicorn adds: its message once more, in colours."""
+    """Leave out what uvicorn adds: its message once more, in colors."""
     event.pop("color_message", None)
     return event
 

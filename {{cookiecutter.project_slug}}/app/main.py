@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(items_router)
     app.include_router(health.router)
 
-    # The one that is added last stands around all others.
+    # The middleware added last is outermost.
     if settings.request_timeout is not None:
         app.add_middleware(Deadline, seconds=settings.request_timeout)
     if settings.allowed_hosts != ["*"]:

@@ -13,7 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from app.errors import answer_to_a_bug, problem
+from app.errors import internal_error_response, problem
 
 logger = structlog.get_logger()
 
@@ -64,7 +64,7 @@ class RequestContext:
 
         self.app = with_cors(app)
         self.too_large = with_cors(problem(TOO_LARGE, TOO_LARGE_DETAIL))
-        self.bug = with_cors(answer_to_a_bug())
+        self.bug = with_cors(internal_error_response())
         self.max_body_size = max_body_size
         self.page_headers = [*HEADERS, HTTPS_ONLY] if https_only else HEADERS
         self.headers = [*self.page_headers, NO_CONTENT]

@@ -15,13 +15,13 @@ from sqlalchemy.exc import DBAPIError
 
 from app import ddl, dialect
 from app.autogenerate import arrange, include_name, render_item
-from app.dialect import AFTER_LOCK_TIMEOUT, CONNECTION_HINT, LOCK_TIMED_OUT
+from app.dialect import AFTER_LOCK_TIMEOUT, CONNECTION_HINT, LOCK_TIMED_OUT_CODES
 from app.engine import error_code
 from app.settings import Settings
 
 
 def migrate_online(connection: Connection, settings: Settings, metadata: MetaData) -> None:
-    """Run the command on a connection; what changes the schema waits until no one else does."""
+    """Run the command on a connection; a lock lets one command at a time change the schema."""
     changes = has_destination()
     with explain_lock_timeouts():
         if changes:
@@ -82,7 +82,7 @@ def has_destination() -> bool:
 
 @contextmanager
 def explain_connection_errors(url: URL) -> Generator[None]:
-    """End the command with a sentence where the database cannot be reached or lets no one in."""
+    """End the command with a sentence where the database cannot be reached or refuses the login."""
     try:
         yield
     except DBAPIError as error:
@@ -96,7 +96,7 @@ def explain_lock_timeouts() -> Generator[None]:
     try:
         yield
     except DBAPIError as error:
-        if error_code(error.orig) not in LOCK_TIMED_OUT:
+        if error_code(error.orig) not in LOCK_TIMED_OUT_CODES:
             raise
         fail(
             "A statement gave up waiting for a lock that another transaction holds:"

@@ -16,7 +16,7 @@ MAX_KEY = 2**63 - 1  # of BIGINT
 
 
 def encode_cursor(key: int) -> str:
-    """Write the key of a page's last row as text that promises clients nothing."""
+    """Write the key of a page's last row as an opaque string."""
     return urlsafe_b64encode(str(key).encode()).decode()
 
 

@@ -17,7 +17,7 @@ class ReadOnlyError(InvalidRequestError):
 def refuse_writes(engine: Engine) -> None:
     """Let `engine` run `select()` and nothing else: a write is refused before it is sent.
 
-    Of textual SQL nobody can tell what it writes; `exec_driver_sql()` alone is let through.
+    `text()` is rejected because it may write; `exec_driver_sql()` alone is let through.
     What is asked here was found out when the statement was compiled: to walk through it
     once more would cost every read.
     """

@@ -14,7 +14,7 @@ LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
 
 
 async def test_autocommit_is_for_readers_alone(db: Database) -> None:
-    for _ in range(2):  # on a new connection, and on one that has rested
+    for _ in range(2):  # on a new connection, and on one that was idle
         async with db.sessions.begin() as session:
             assert await session.scalar(AUTOCOMMIT) == 0
         async with db.readers() as reader:

@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import (
 )
 from starlette.requests import HTTPConnection
 
-from app.deadline import pass_deadline
-from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
+from app.deadline import lift_deadline
+from app.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, transaction_options
 from app.engine import engine_options, error_code, prepare
 from app.probe import Probe
 from app.reading import refuse_writes
@@ -98,7 +98,7 @@ class Database:
                 async with self.begun(isolation, read_only=read_only) as session:
                     return await work(session)
             except DBAPIError as error:
-                if attempt >= attempts or error_code(error.orig) not in TRANSIENT:
+                if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
                     raise
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
 
@@ -168,12 +168,14 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
 
 @asynccontextmanager
 async def admitted(request: HTTPConnection) -> AsyncGenerator[Database]:
-    """Let in as many requests as have a connection each.
+    """Admit as many requests as have a connection each.
 
     A bounded number waits, first come first served; the others get 503 at once.
     """
     db: Database = request.state.db
-    if hasattr(request.state, "admitted"):  # with another session: two slots could lock each other
+    if hasattr(
+        request.state, "admitted"
+    ):  # with another session: taking a second slot could deadlock
         yield db
         return
     if db.slots.value == 0 and db.slots.statistics().tasks_waiting >= db.max_waiting:
@@ -213,7 +215,7 @@ async def get_session(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:
     async with admitted(request) as db, db.sessions.begin() as session:
         request.state.transaction = session
         yield session
-        pass_deadline(request)
+        lift_deadline(request)
 
 
 async def get_reader(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:

@@ -54,7 +54,7 @@ class Deadline:
             await response(scope, receive, send)
 
 
-def pass_deadline(request: HTTPConnection) -> None:
+def lift_deadline(request: HTTPConnection) -> None:
     """Lift the deadline: what is committed next must not be answered 503."""
     deadline: anyio.CancelScope | None = getattr(request.state, "deadline", None)
     if deadline is not None:

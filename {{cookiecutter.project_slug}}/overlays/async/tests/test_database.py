@@ -62,7 +62,7 @@ async def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int
 
 
 @pytest.mark.commits
-async def test_a_transaction_that_nobody_ended_is_rolled_back(db: Database) -> None:
+async def test_a_transaction_that_was_left_open_is_rolled_back(db: Database) -> None:
     async def count_products() -> int | None:
         async with db.readers() as reader:
             return await reader.scalar(select(func.count()).select_from(Product))

@@ -132,7 +132,7 @@ async def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
 
 
 @pytest.mark.parametrize("parts", REFUSED.values(), ids=REFUSED)
-async def test_a_database_that_lets_nobody_in_is_no_fault_of_the_client(
+async def test_a_database_that_refuses_logins_is_no_fault_of_the_client(
     parts: dict[str, Any], settings: Settings, client_of: ClientOf
 ) -> None:
     url = settings.database_url.set(**parts)

@@ -99,7 +99,7 @@ async def test_a_request_that_does_not_fit_is_refused(client: AsyncClient) -> No
         await client.post("/items", json=LAMP | {"quantity": True}),
         await client.post("/items", json=LAMP | {"quantity": "1"}),
         await client.post("/items", json=LAMP | {"quantity": 2**63}),
-        await client.post("/items", json=LAMP | {"colour": "red"}),
+        await client.post("/items", json=LAMP | {"color": "red"}),
         await client.post("/items/bulk", json=[]),
         await client.post("/items/bulk", json=items(1001)),
         await client.patch("/items/1", json={"name": None}),

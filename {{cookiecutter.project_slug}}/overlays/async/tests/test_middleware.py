@@ -146,7 +146,7 @@ async def test_a_body_of_unknown_length_is_limited_too(
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
 
 
-async def test_a_body_that_nobody_reads_is_refused_before_anything_is_done(
+async def test_a_body_that_is_not_read_is_refused_before_anything_is_done(
     strict_app: FastAPI, client_of: ClientOf
 ) -> None:
     done = []

@@ -9,7 +9,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.dialect import OUTDATED, needs_new_connection
-from app.ping import ping_when_rested
+from app.ping import ping_if_idle
 from app.settings import Settings
 from app.url import DSN_PARAMETERS
 
@@ -59,7 +59,7 @@ def error_summary(error: BaseException | None) -> str:
 
 def prepare(engine: Engine) -> None:
     """Make every connection of the engine keep the rules of this module."""
-    ping_when_rested(engine)
+    ping_if_idle(engine)
     event.listen(engine, "handle_error", renew_connections)
 
 

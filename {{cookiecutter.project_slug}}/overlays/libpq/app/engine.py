@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 #% endif
 from app.dialect import OUTDATED, needs_new_connection
-from app.ping import ping_when_rested
+from app.ping import ping_if_idle
 from app.settings import Settings
 
 
@@ -67,7 +67,7 @@ def error_summary(error: BaseException | None) -> str:
 
 def prepare(engine: Engine) -> None:
     """Make every connection of the engine keep the rules of this module."""
-    ping_when_rested(engine)
+    ping_if_idle(engine)
     #% if cookiecutter.driver == "psycopg2"
     event.listen(engine, "checkin", leave_isolation_to_the_server)
     event.listen(engine, "handle_error", name_unfit_value)
@@ -87,7 +87,7 @@ def use_utc(
 def leave_isolation_to_the_server(
     connection: DBAPIConnection | None, _record: ConnectionPoolEntry
 ) -> None:
-    """Name no level, so that a reader leaves AUTOCOMMIT without another turn to the server.
+    """Name no level, so that a reader leaves AUTOCOMMIT without another round trip.
 
     SQLAlchemy names the server's own level then, and psycopg2 unsets by a SET what was named.
     """

@@ -1,4 +1,4 @@
-"""What MySQL and MariaDB call things: types, transactions and their options, errors by number."""
+"""The types, transaction options and error numbers of MySQL and MariaDB."""
 
 import logging
 import time
@@ -19,26 +19,28 @@ DURATION = BigInteger()
 BYTES = mysql.LONGBLOB()
 NOW = func.utc_timestamp(6)
 
-# Every statement of a reader stands alone: no turn to the server to begin and to end.
+# Every statement of a reader stands alone: no round trip to begin and to end.
 READER_OPTIONS: dict[str, Any] = {"mysql_autocommit": True}
 
 # Numbers from the servers' error references.
-CONFLICT = frozenset({1062, 1169, 1216, 1217, 1451, 1452, 1586, 1761, 1762})  # unique, foreign key
-INVALID = frozenset(
+CONFLICT_CODES = frozenset(
+    {1062, 1169, 1216, 1217, 1451, 1452, 1586, 1761, 1762}
+)  # unique, foreign key
+INVALID_CODES = frozenset(
     {1048, 1138, 1264, 1292, 1364, 1366, 1406, 1690, 3819, 4025}  # null, range, length, check
     | {3140}  # JSON
 )
-TRANSIENT = frozenset(
+TRANSIENT_CODES = frozenset(
     {1020, 1213, 1412, 1615}  # changed meanwhile, deadlock, schema changed, to prepare again
 )
-UNAVAILABLE = frozenset(
+UNAVAILABLE_CODES = frozenset(
     {1205}  # lock wait
     | {1045, 1049, 1698}  # password, database, user
     | {1040, 1042, 1043, 1053, 1077, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1226, 1927}
     | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2026, 2055}  # of the client
 )
-TIMED_OUT = frozenset({1969, 3024})  # max_statement_time, max_execution_time
-LOCK_TIMED_OUT = frozenset({1205})  # lock_wait_timeout, innodb_lock_wait_timeout
+TIMED_OUT_CODES = frozenset({1969, 3024})  # max_statement_time, max_execution_time
+LOCK_TIMED_OUT_CODES = frozenset({1205})  # lock_wait_timeout, innodb_lock_wait_timeout
 
 CREATE_DATABASE = "CREATE DATABASE {} CHARACTER SET utf8mb4"
 MAINTENANCE_DATABASE = "information_schema"  # every server has it
@@ -71,7 +73,7 @@ def prepare_stream(_context: ExecutionContext) -> None:
 def needs_new_connection(error: BaseException, connection: Connection | None) -> bool:
     """Tell whether an error means that connections must be opened anew.
 
-    None was let in, or its server is a replica now, unless the unit of work was to read only.
+    No login succeeded, or its server is a replica now, unless the unit of work was to read only.
     """
     if connection is None:
         return True

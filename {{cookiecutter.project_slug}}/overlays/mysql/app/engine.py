@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.dialect import needs_new_connection
-from app.ping import ping_when_rested
+from app.ping import ping_if_idle
 from app.settings import Settings
 
 
@@ -74,11 +74,11 @@ def error_summary(error: BaseException | None) -> str:
 def prepare(engine: Engine) -> None:
     """Make every connection of the engine keep the rules of this module.
 
-    Connections rest in AUTOCOMMIT, where a SELECT takes one turn to the server. A transaction
+    Pooled connections are in AUTOCOMMIT, where a SELECT takes one round trip. A transaction
     switches it off, and on again to commit. So what ends in any other way leaves it off, by
     which SQLAlchemy knows that it has to roll back.
     """
-    ping_when_rested(engine)
+    ping_if_idle(engine)
     event.listen(engine, "handle_error", renew_connections)
     event.listen(engine, "handle_error", name_a_value_without_a_number)
     #% if cookiecutter.driver == "aiomysql"
@@ -204,7 +204,7 @@ def do_begin(connection: PoolProxiedConnection) -> None:
 
 
 def do_commit(connection: PoolProxiedConnection) -> None:
-    """Switch AUTOCOMMIT on, which commits: one turn for both.
+    """Switch AUTOCOMMIT on, which commits: one round trip for both.
 
     Only COMMIT itself, or ROLLBACK, ends what `SET TRANSACTION` began.
     """

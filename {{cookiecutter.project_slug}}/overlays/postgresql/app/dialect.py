@@ -1,4 +1,4 @@
-"""What PostgreSQL calls things: types, transactions and their options, errors and SQLSTATEs."""
+"""PostgreSQL's types, transaction options and SQLSTATE codes."""
 
 import logging
 import time
@@ -20,26 +20,26 @@ DURATION = INTERVAL()
 BYTES = LargeBinary()
 NOW = func.statement_timestamp()
 
-# Every statement of a reader stands alone: no turn to the server for BEGIN and COMMIT.
+# Every statement of a reader stands alone: no round trip for BEGIN and COMMIT.
 READER_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 
 # Codes from appendix A of the manual.
-CONFLICT = frozenset({"23503", "23505", "23P01"})  # foreign key, unique, exclusion
-INVALID = frozenset(
+CONFLICT_CODES = frozenset({"23503", "23505", "23P01"})  # foreign key, unique, exclusion
+INVALID_CODES = frozenset(
     {"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23514"}
 )  # data, length, range, dates, characters, spelling, null, check
 # A prepared statement that is older than the schema; PostgreSQL has no code for just that.
 OUTDATED = "outdated"
-TRANSIENT = frozenset({"40001", "40P01", OUTDATED})  # serialization, deadlock
-UNAVAILABLE = frozenset(
+TRANSIENT_CODES = frozenset({"40001", "40P01", OUTDATED})  # serialization, deadlock
+UNAVAILABLE_CODES = frozenset(
     {"08000", "08001", "08003", "08004", "08006", "08P01", "53300"}
     | {"57P01", "57P02", "57P03", "57P05"}
     | {"28000", "28P01", "3D000"}  # role, password, database
     | {"25P03", "55P03"}  # idle in a transaction for too long, lock not available
 )
 READ_ONLY = "25006"
-TIMED_OUT = frozenset({"57014"})  # statement_timeout
-LOCK_TIMED_OUT = frozenset({"55P03"})  # lock_timeout
+TIMED_OUT_CODES = frozenset({"57014"})  # statement_timeout
+LOCK_TIMED_OUT_CODES = frozenset({"55P03"})  # lock_timeout
 
 CREATE_DATABASE = "CREATE DATABASE {}"
 MAINTENANCE_DATABASE = "postgres"  # every server has it
@@ -76,7 +76,7 @@ def prepare_stream(context: ExecutionContext) -> None:
 def needs_new_connection(code: str | None, connection: Connection | None) -> bool:
     """Tell whether an error means that connections must be opened anew.
 
-    None was let in; its prepared statements are older than the schema; or its server is a
+    No login succeeded; its prepared statements are older than the schema; or its server is a
     standby now, unless the unit of work was to read only.
     """
     if connection is None:

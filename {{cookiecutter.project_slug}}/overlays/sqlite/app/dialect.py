@@ -1,4 +1,4 @@
-"""What SQLite calls things: types, transactions and their options, errors and their names."""
+"""SQLite's types, transaction options and result codes."""
 
 import logging
 from typing import Any, Literal
@@ -22,7 +22,7 @@ NOW = func.strftime("%Y-%m-%d %H:%M:%f000", "now")
 READER_OPTIONS: dict[str, Any] = {"sqlite_begin": ""}
 
 # Names from SQLite's page of result codes.
-CONFLICT = frozenset(
+CONFLICT_CODES = frozenset(
     {
         "SQLITE_CONSTRAINT_FOREIGNKEY",
         "SQLITE_CONSTRAINT_PRIMARYKEY",
@@ -30,16 +30,16 @@ CONFLICT = frozenset(
         "SQLITE_CONSTRAINT_UNIQUE",
     }
 )
-INVALID = frozenset(
+INVALID_CODES = frozenset(
     {"SQLITE_CONSTRAINT_CHECK", "SQLITE_CONSTRAINT_DATATYPE", "SQLITE_CONSTRAINT_NOTNULL"}
     | {"SQLITE_MISMATCH", "SQLITE_TOOBIG"}
 )
-TRANSIENT = frozenset(
+TRANSIENT_CODES = frozenset(
     {"SQLITE_BUSY_SNAPSHOT", "SQLITE_SCHEMA"}  # a reader turned into a writer too late, DDL
 )
-UNAVAILABLE = frozenset({"SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PROTOCOL"})
-TIMED_OUT = frozenset({"SQLITE_INTERRUPT"})
-LOCK_TIMED_OUT = frozenset({"SQLITE_BUSY"})
+UNAVAILABLE_CODES = frozenset({"SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PROTOCOL"})
+TIMED_OUT_CODES = frozenset({"SQLITE_INTERRUPT"})
+LOCK_TIMED_OUT_CODES = frozenset({"SQLITE_BUSY"})
 
 CONNECTION_HINT = "that the folder of the file exists and can be written to"
 AFTER_LOCK_TIMEOUT = "nothing is stored"
@@ -79,7 +79,7 @@ def acquire_migration_lock(connection: Connection, settings: Settings) -> None:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     except OperationalError as error:
-        if getattr(error.orig, "sqlite_errorname", None) not in LOCK_TIMED_OUT:
+        if getattr(error.orig, "sqlite_errorname", None) not in LOCK_TIMED_OUT_CODES:
             raise
         logger.info("Waiting for the write lock: another process migrates or writes")
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")

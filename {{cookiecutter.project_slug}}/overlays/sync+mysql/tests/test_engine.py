@@ -14,7 +14,7 @@ LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
 
 
 def test_autocommit_is_for_readers_alone(db: Database) -> None:
-    for _ in range(2):  # on a new connection, and on one that has rested
+    for _ in range(2):  # on a new connection, and on one that was idle
         with db.sessions.begin() as session:
             assert session.scalar(AUTOCOMMIT) == 0
         with db.readers() as reader:

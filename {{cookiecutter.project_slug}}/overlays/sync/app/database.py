@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.requests import HTTPConnection
 
-from app.deadline import pass_deadline
-from app.dialect import READER_OPTIONS, TRANSIENT, Isolation, transaction_options
+from app.deadline import check_deadline
+from app.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, transaction_options
 from app.engine import engine_options, error_code, prepare
 from app.probe import Probe
 from app.reading import refuse_writes
@@ -111,7 +111,7 @@ class Database:
                 with self.begun(isolation, read_only=read_only) as session:
                     return work(session)
             except DBAPIError as error:
-                if attempt >= attempts or error_code(error.orig) not in TRANSIENT:
+                if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
                     raise
             time.sleep(random.uniform(0, 0.01 * 2**attempt))
 
@@ -190,12 +190,14 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
 
 @asynccontextmanager
 async def admitted(request: HTTPConnection) -> AsyncGenerator[Database]:
-    """Let in as many requests as have a connection each.
+    """Admit as many requests as have a connection each.
 
     A bounded number waits, first come first served; the others get 503 at once.
     """
     db: Database = request.state.db
-    if hasattr(request.state, "admitted"):  # with another session: two slots could lock each other
+    if hasattr(
+        request.state, "admitted"
+    ):  # with another session: taking a second slot could deadlock
         yield db
         return
     if db.slots.value == 0 and db.slots.statistics().tasks_waiting >= db.max_waiting:
@@ -205,7 +207,7 @@ async def admitted(request: HTTPConnection) -> AsyncGenerator[Database]:
             headers={"Retry-After": "1"},
         )
     async with db.slots:
-        pass_deadline(request)
+        check_deadline(request)
         request.state.admitted = True
         yield db
 
@@ -253,7 +255,7 @@ async def get_session(request: HTTPConnection) -> AsyncGenerator[Session]:
     async with admitted(request) as db, ended_in_thread(db.sessions.begin()) as session:
         request.state.transaction = session
         yield session
-        pass_deadline(request)
+        check_deadline(request)
 
 
 async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:

@@ -30,7 +30,7 @@ class Deadline:
         await self.app(scope, receive, send)
 
 
-def pass_deadline(request: HTTPConnection) -> None:
+def check_deadline(request: HTTPConnection) -> None:
     """Raise `HTTPException` if the request is late."""
     if time.monotonic() > getattr(request.state, "deadline", math.inf):
         logger.warning("%s %s took too long", request.scope["method"], request.url.path)

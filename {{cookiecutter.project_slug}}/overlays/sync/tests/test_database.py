@@ -61,7 +61,7 @@ def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int) -> N
 
 
 @pytest.mark.commits
-def test_a_transaction_that_nobody_ended_is_rolled_back(db: Database) -> None:
+def test_a_transaction_that_was_left_open_is_rolled_back(db: Database) -> None:
     def count_products() -> int | None:
         with db.readers() as reader:
             return reader.scalar(select(func.count()).select_from(Product))

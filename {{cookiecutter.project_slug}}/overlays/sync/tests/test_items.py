@@ -99,7 +99,7 @@ def test_a_request_that_does_not_fit_is_refused(client: TestClient) -> None:
         client.post("/items", json=LAMP | {"quantity": True}),
         client.post("/items", json=LAMP | {"quantity": "1"}),
         client.post("/items", json=LAMP | {"quantity": 2**63}),
-        client.post("/items", json=LAMP | {"colour": "red"}),
+        client.post("/items", json=LAMP | {"color": "red"}),
         client.post("/items/bulk", json=[]),
         client.post("/items/bulk", json=items(1001)),
         client.patch("/items/1", json={"name": None}),

@@ -1,4 +1,4 @@
-"""Texts that nobody with a copy of the database can read."""
+"""Texts that a copy of the database does not reveal."""
 
 import os
 

@@ -36,9 +36,9 @@ async def get_item(session: AsyncSession, item_id: int) -> Item | None:
 async def list_items(
     session: AsyncSession, *, limit: int, after: int | None = None, category: str | None = None
 ) -> Sequence[Row[Any]]:
-    """Give up to `limit` items in the order of their keys, from behind the key `after`.
+    """Give up to `limit` items in the order of their keys, with keys greater than `after`.
 
-    As rows, not as entities: nobody is going to change them, and a page costs less so.
+    As rows, not as entities: they are not changed, and a page costs less so.
     """
     query = select(Item.__table__).order_by(Item.id).limit(limit)
     if after is not None:

@@ -36,9 +36,9 @@ def get_item(session: Session, item_id: int) -> Item | None:
 def list_items(
     session: Session, *, limit: int, after: int | None = None, category: str | None = None
 ) -> Sequence[Row[Any]]:
-    """Give up to `limit` items in the order of their keys, from behind the key `after`.
+    """Give up to `limit` items in the order of their keys, with keys greater than `after`.
 
-    As rows, not as entities: nobody is going to change them, and a page costs less so.
+    As rows, not as entities: they are not changed, and a page costs less so.
     """
     query = select(Item.__table__).order_by(Item.id).limit(limit)
     if after is not None:
