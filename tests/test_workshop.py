@@ -22,9 +22,10 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "committing" in item.path.parts:
-            item.add_marker("commits")
+    copies = [item for item in items if "committing" in item.path.parts]
+    assert len(copies) > 20
+    for item in copies:
+        item.add_marker("commits")
 """
 
 
@@ -50,9 +51,8 @@ def commit_in_copies(project: Path) -> None:
     folder.mkdir()
     (folder / "__init__.py").touch()
     (folder / "conftest.py").write_text(COMMITTING)
-    for variant in ("async", "sync"):
-        for file in (WORKSHOP / variant / "tests").glob("test_*.py"):
-            shutil.copy(project / "tests" / file.name, folder)
+    for file in (WORKSHOP / "async/tests").glob("test_*.py"):  # the same names in sync
+        shutil.copy(project / "tests" / file.name, folder)
 
 
 def test_nothing_in_it_silences_a_tool() -> None:
@@ -101,7 +101,7 @@ def test_a_team_builds_on_it(
         product = {"name": "Lamp", "price": "19.90", "weight": 1.1}
         stored = client.put("/products/lamp-1", json=product).json()
         assert stored == stored | product
-        wish = {"lines": [{"sku": "lamp-1", "quantity": 2}], "coupon": "HALF"}
+        wish = {"lines": [{"sku": "lamp-1", "quantity": 2}], "coupon": "TEN"}
         order = client.post("/orders", json=wish).json()
         change = {"version": order["version"], "status": "paid", "shipping": "4.50"}
         assert client.patch(f"/orders/{order['id']}", json=change).json()["total"] == "40.32"

@@ -17,7 +17,7 @@ async def test_each_message_is_answered(client: AsyncClient, db: Database) -> No
     async with client.websocket(URL, headers=headers) as socket:
         await socket.send_text(str(created["id"]))
         assert await socket.receive_json() == {"status": "draft"}
-        await socket.send_text("0")
+        await socket.send_text("moon")
         assert await socket.receive_json() == {"status": None}
 
 

@@ -52,8 +52,8 @@ def test_a_coupon_counts_once_and_the_order_is_stored_all_the_same(
 ) -> None:
     fill_shop(client, db)
     headers = sign_up(client)
-    first = order(client, headers, coupon="HALF")
-    second = order(client, headers, coupon="HALF")
+    first = order(client, headers, coupon="TEN")
+    second = order(client, headers, coupon="TEN")
     assert (first["total"], second["total"]) == ("35.82", "39.80")
     page = (client.get("/orders", headers=headers)).json()
     assert page["items"] == [second, first]
@@ -97,6 +97,7 @@ def test_pages_lead_from_the_newest_to_the_oldest(client: TestClient, db: Databa
                 "created_at": moment + timedelta(microseconds=number // 3),
                 "status": Status.PAID if number % 2 else Status.DRAFT,
                 "gift": number % 5 == 0,
+                "goods": number,
                 "note": str(number),
             }
             for number in range(50)
@@ -120,7 +121,8 @@ def test_pages_lead_from_the_newest_to_the_oldest(client: TestClient, db: Databa
     assert notes(gift="true") == [str(number) for number in range(45, -1, -5)]
     since = moment + timedelta(microseconds=16)
     assert notes(since=since.isoformat()) == ["49", "48"]
-    assert notes(until=since.isoformat(), minimum="0.01") == []
+    assert notes(until=since.isoformat()) == [str(number) for number in range(47, -1, -1)]
+    assert notes(minimum="48.5") == ["49"]
     wrong = client.get("/orders", params={"cursor": "x"}, headers=headers)
     assert wrong.status_code == 422
     naive = client.get("/orders", params={"since": "2026-12-01T10:00:00"}, headers=headers)
@@ -164,7 +166,7 @@ def test_an_order_is_removed_with_its_lines(client: TestClient, db: Database) ->
         assert reader.scalar(select(func.count()).select_from(OrderLine)) == 0
 
 
-def test_what_no_column_takes_is_refused(client: TestClient, db: Database) -> None:
+def test_what_no_column_takes_is_no_bug(client: TestClient, db: Database) -> None:
     fill_shop(client, db)
     headers = sign_up(client)
     data = {"lines": [{"sku": "lamp-1", "quantity": 2}], "note": "a\0b"}

@@ -17,7 +17,7 @@ def test_each_message_is_answered(client: TestClient, db: Database) -> None:
     with client.websocket_connect(URL, headers=headers) as socket:
         socket.send_text(str(created["id"]))
         assert socket.receive_json() == {"status": "draft"}
-        socket.send_text("0")
+        socket.send_text("moon")
         assert socket.receive_json() == {"status": None}
 
 

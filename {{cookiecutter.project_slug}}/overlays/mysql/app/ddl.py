@@ -18,6 +18,7 @@ from sqlalchemy import (
     BLOB,
     Column,
     Connection,
+    Dialect,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
@@ -136,17 +137,18 @@ class MySQL(ByValue, MySQLImpl):
 
     def compare_type(self, inspector_column: Column[Any], metadata_column: Column[Any]) -> bool:
         """Tell whether the types differ; a server makes `BLOB(32)` the smallest type that fits."""
-        sizes, needed = size_of(metadata_column.type)
+        sizes, needed = size_of(metadata_column.type, self.dialect)
         present = sizes.get(type(inspector_column.type))
         if present is not None:
-            return present != min(it for it in sizes.values() if it >= needed)
+            return present != min((it for it in sizes.values() if it >= needed), default=2**32 - 1)
         compare: Any = super().compare_type
         return bool(compare(inspector_column, metadata_column))
 
 
-def size_of(kind: TypeEngine[Any]) -> tuple[Sizes, int]:
+def size_of(kind: TypeEngine[Any], dialect: Dialect) -> tuple[Sizes, int]:
     """Give how many bytes a BLOB or a TEXT of some length needs, in utf8mb4; of other types nothing."""
-    plain = kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+    plain = kind.load_dialect_impl(dialect) if isinstance(kind, TypeDecorator) else kind
+    plain = plain.dialect_impl(dialect)  # of a variant
     if isinstance(plain, LargeBinary) and plain.length:
         return BLOBS, plain.length
     if isinstance(plain, Text) and plain.length:

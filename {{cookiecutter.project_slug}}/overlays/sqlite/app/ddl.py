@@ -44,19 +44,24 @@ def find_expression(inspector: Inspector, table: Table, column: dict[str, Any]) 
     if "computed" in column and isinstance(inspector.bind, Connection):
         query = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
         sql = inspector.bind.scalar(query, {"name": table.name})
-        column["computed"]["sqltext"] = expression_of(column["name"], sql)
+        found = expression_of(column["name"], sql or "") or column["computed"]["sqltext"]
+        if not found:
+            raise CommandError(
+                f"The expression of the computed column {column['name']} is not found in: {sql}"
+            )
+        column["computed"]["sqltext"] = found
 
 
-def expression_of(column: str, sql: str) -> str:
-    """Give what a statement that creates a table says between the parentheses behind AS."""
-    kind = r"[\w ]+(\([^()]*\))?[\w ]*"  # and NOT NULL, which SQLAlchemy writes before it
+def expression_of(column: str, sql: str) -> str | None:
+    """Give what CREATE TABLE says between the parentheses behind AS, or None."""
+    kind = r"[\w ]+(\([^()]*\))?[^,()]*"  # and COLLATE and NOT NULL, which SQLAlchemy writes there
     begun = re.search(
         rf"\b{re.escape(column)}\b[\"`\]]?\s+{kind}\bGENERATED\s+ALWAYS\s+AS\s*\(",
         sql,
         re.IGNORECASE,
     )
     if begun is None:
-        raise CommandError(f"The expression of the computed column {column} is not found in: {sql}")
+        return None
     depth, quoted = 1, False
     for position in range(begun.end(), len(sql)):
         quoted ^= sql[position] == "'"

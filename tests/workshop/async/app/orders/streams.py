@@ -47,7 +47,8 @@ async def watch(websocket: WebSocket) -> None:
     async with db.unit(read_only=True) as session:
         user = found(await get_user_by_token(session, token))
     await websocket.accept()
-    async for order_id in websocket.iter_text():
+    async for text in websocket.iter_text():
+        order_id = int(text) if text.isdecimal() else 0
         async with db.unit(read_only=True) as session:
-            order = await service.get_order(session, user.id, int(order_id))
+            order = await service.get_order(session, user.id, order_id)
         await websocket.send_json({"status": order.status.value if order else None})

@@ -1,4 +1,4 @@
-"""Where a page of orders begins: behind a moment and a key."""
+"""Where a page of orders begins: after a moment and a key."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime

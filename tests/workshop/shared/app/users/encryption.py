@@ -1,4 +1,4 @@
-"""Texts that a copy of the database does not reveal."""
+"""Text that is stored encrypted."""
 
 import os
 

@@ -45,8 +45,7 @@ async def watch(websocket: WebSocket) -> None:
     _, _, token = websocket.headers.get("Authorization", "").partition(" ")
     user = found(await db.run_in_background(get_user_by_token, token, read_only=True))
     await websocket.accept()
-    async for order_id in websocket.iter_text():
-        order = await db.run_in_background(
-            service.get_order, user.id, int(order_id), read_only=True
-        )
+    async for text in websocket.iter_text():
+        order_id = int(text) if text.isdecimal() else 0
+        order = await db.run_in_background(service.get_order, user.id, order_id, read_only=True)
         await websocket.send_json({"status": order.status.value if order else None})
