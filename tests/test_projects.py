@@ -64,7 +64,7 @@ def test_its_migrations_lead_up_and_down(
     assert "CREATE TABLE items" in done.stdout
 
 
-@pytest.mark.parametrize("tried", everyday(USUAL, "aiosqlite", "psycopg", "asyncmy"), ids=str)
+@pytest.mark.parametrize("tried", everyday(USUAL, "psycopg"), ids=str)
 def test_a_new_migration_is_complete_and_clean(
     tried: Combination,
     projects: dict[Combination, Path],

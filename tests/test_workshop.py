@@ -84,7 +84,7 @@ def test_a_team_builds_on_it(
     alembic(project, environment, url, *revision, *back)
     delete_example(project)
     drop_example(project, environment, url)
-    alembic(project, environment, url, "check", "downgrade base", "upgrade head", "check")
+    alembic(project, environment, url, "check", "downgrade -1", "upgrade head")
 
     path = os.pathsep.join([str(environment), os.environ["PATH"]])
     cache = str(environment.parent / "mypy_cache")
@@ -101,6 +101,10 @@ def test_a_team_builds_on_it(
         product = {"name": "Lamp", "price": "19.90", "weight": 1.1}
         stored = client.put("/products/lamp-1", json=product).json()
         assert stored == stored | product
+        photo = bytes(range(256)) * 1000
+        uploaded = client.put("/products/lamp-1/photo", files={"photo": photo})
+        assert uploaded.status_code == 204
+        assert client.get("/products/lamp-1/photo").content == photo
         wish = {"lines": [{"sku": "lamp-1", "quantity": 2}], "coupon": "TEN"}
         order = client.post("/orders", json=wish).json()
         change = {"version": order["version"], "status": "paid", "shipping": "4.50"}
@@ -110,3 +114,4 @@ def test_a_team_builds_on_it(
         assert listed["number"] in client.get("/orders/export").text
         run(environment / "python", "-m", "app.commands.send_orders", cwd=project, DATABASE_URL=url)
         assert client.get(f"/orders/{order['id']}").json()["status"] == "sent"
+        assert "Pack it" in execute(project, environment, url, "SELECT text FROM tasks")

@@ -48,7 +48,7 @@ class Order(Timestamped, Base):
         Numeric(12, 2), Computed("goods + shipping", persisted=True)
     )
     gift: Mapped[bool] = mapped_column(server_default=false())
-    note: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column("remark", Text)
     extra: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     due_on: Mapped[date | None]
     due_after: Mapped[time | None]
