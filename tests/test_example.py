@@ -10,7 +10,7 @@ import pytest
 from combinations import DRIVERS, Combination
 from conftest import ONE_OF_EACH, WITHOUT_EXAMPLE, everyday, skip_unless_installable
 from example import delete_example, drop_example, recipe
-from processes import alembic, create_database, run
+from processes import alembic, prepare, run
 
 DatabaseURL = Callable[[Combination, str], str]
 EXAMPLE = re.compile(r"\bitems\b|\bItem\b")
@@ -61,10 +61,8 @@ def test_the_example_can_be_deleted_from_a_database_that_has_it(
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    project = shutil.copytree(projects[tried], tmp_path / "my-api")
-    url = database_url(tried, "my_api_migrated_without")
-    create_database(project, environment, url)
-    alembic(project, environment, url, "upgrade head")
+    project, url = tmp_path / "my-api", database_url(tried, "my_api_migrated_without")
+    prepare(projects[tried], project, environment, url)
     delete_example(project)
     drop_example(project, environment, url)
     alembic(project, environment, url, "check", "downgrade -1", "upgrade head", "check")

@@ -22,7 +22,16 @@ from conftest import (
     on,
     skip_unless_installable,
 )
-from processes import UV, alembic, clean_environment, create_database, drop_database, execute, run
+from processes import (
+    UV,
+    alembic,
+    clean_environment,
+    create_database,
+    drop_database,
+    execute,
+    prepare,
+    run,
+)
 
 DatabaseURL = Callable[[Combination, str], str]
 # The everyday run takes the others in `test_example.py` and `test_workshop.py`, without the example.
@@ -73,10 +82,8 @@ def test_a_new_migration_is_complete_and_clean(
     tmp_path: Path,
 ) -> None:
     """Alembic itself writes what takes a unique constraint away, and what puts it back."""
-    project = shutil.copytree(projects[tried], tmp_path / "my-api")
-    url = database_url(tried, "my_api_revisions")
-    create_database(project, environment, url)
-    alembic(project, environment, url, "upgrade head")
+    project, url = tmp_path / "my-api", database_url(tried, "my_api_revisions")
+    prepare(projects[tried], project, environment, url)
     models = project / "app/items/models.py"
     text = models.read_text()
     for changed in (text.replace(", unique=True", ""), text):

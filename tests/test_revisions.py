@@ -9,7 +9,7 @@ import pytest
 
 from combinations import DRIVERS, Combination
 from conftest import everyday
-from processes import alembic, create_database, run
+from processes import alembic, prepare, run
 
 DatabaseURL = Callable[[Combination, str], str]
 
@@ -187,10 +187,8 @@ def test_models_that_nothing_imports_yet_lead_up_and_down(
     tmp_path: Path,
 ) -> None:
     """They are added, changed and deleted; no revision imports the app, all come back."""
-    project = shutil.copytree(projects[tried], tmp_path / "my-api")
-    url = database_url(tried, "my_api_orders")
-    create_database(project, environment, url)
-    alembic(project, environment, url, "upgrade head")
+    project, url = tmp_path / "my-api", database_url(tried, "my_api_orders")
+    prepare(projects[tried], project, environment, url)
     models = project / "app/orders/models.py"
     models.parent.mkdir()
     (models.parent / "__init__.py").touch()

@@ -10,7 +10,7 @@ import pytest
 
 from combinations import DRIVERS, USUAL, Combination
 from example import delete_example, drop_example
-from processes import alembic, create_database, execute, run, serving
+from processes import alembic, execute, prepare, run, serving
 
 DatabaseURL = Callable[[Combination, str], str]
 WORKSHOP = Path(__file__).parent / "workshop"
@@ -74,10 +74,8 @@ def test_a_team_builds_on_it(
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    project = shutil.copytree(projects[tried], tmp_path / "my-api")
-    url = database_url(tried, "my_api_workshop")
-    create_database(project, environment, url)
-    alembic(project, environment, url, "upgrade head")
+    project, url = tmp_path / "my-api", database_url(tried, "my_api_workshop")
+    prepare(projects[tried], project, environment, url)
     lay_over(project, tried)
     revision = ["revision --autogenerate -m shop", "upgrade head", "check"]
     back = ["downgrade -1", "upgrade head", "check"]

@@ -8,10 +8,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
-from app.copying import as_database_error, copy_of
-
-# What the driver raises for a value of another type than the column's.
-UNFIT_VALUE = (TypeError, ValueError, OverflowError)
+from app.copying import UNFIT_VALUE, as_database_error, copy_of
 
 
 async def store_rows(

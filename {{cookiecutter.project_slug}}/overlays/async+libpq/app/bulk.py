@@ -8,7 +8,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
-from app.copying import as_database_error, copy_of
+from app.copying import UNFIT_VALUE, as_database_error, copy_of
 
 
 async def store_rows(
@@ -34,5 +34,5 @@ async def store_rows(
         async with driver.cursor() as cursor, cursor.copy(copy.statement) as stream:
             for record in copy.records:
                 await stream.write_row(record)
-    except psycopg.Error as error:
+    except (psycopg.Error, *UNFIT_VALUE) as error:
         raise as_database_error(error, copy.statement) from error

@@ -27,6 +27,7 @@ from app.engine import engine_options, error_code, prepare
 from app.probe import Probe
 from app.reading import refuse_writes
 from app.settings import Settings
+from app.values import name_unfit_values
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -54,6 +55,7 @@ class Database:
         """Make the engine and its session factories; connections open when they are needed."""
         engine = create_async_engine(settings.database_url, **engine_options(settings))
         prepare(engine.sync_engine)
+        name_unfit_values(engine.sync_engine)
         sessions = async_sessionmaker(
             engine,
             expire_on_commit=False,  # an answer is written after the commit

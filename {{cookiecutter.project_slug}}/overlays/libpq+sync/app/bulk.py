@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy import insert, text
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from app.copying import as_database_error, copy_of
+from app.copying import UNFIT_VALUE, as_database_error, copy_of
 
 
 #% if cookiecutter.driver == "psycopg2"
@@ -61,15 +61,16 @@ def store_rows(
         session.execute(insert(model), rows)
         return
     try:
+        lines.encode()  # fails here, for psycopg2 would report a query that was cancelled
         with driver.cursor() as cursor:
             cursor.copy_expert(copy.statement, StringIO(lines))
-    except psycopg2.Error as error:
+    except (psycopg2.Error, *UNFIT_VALUE) as error:
         raise as_database_error(error, copy.statement) from error
     #% else
     try:
         with driver.cursor() as cursor, cursor.copy(copy.statement) as stream:
             for record in copy.records:
                 stream.write_row(record)
-    except psycopg.Error as error:
+    except (psycopg.Error, *UNFIT_VALUE) as error:
         raise as_database_error(error, copy.statement) from error
     #% endif

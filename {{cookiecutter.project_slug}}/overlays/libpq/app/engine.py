@@ -70,7 +70,7 @@ def prepare(engine: Engine) -> None:
     ping_if_idle(engine)
     #% if cookiecutter.driver == "psycopg2"
     event.listen(engine, "checkin", leave_isolation_to_the_server)
-    event.listen(engine, "handle_error", name_unfit_value)
+    event.listen(engine, "handle_error", name_nul)
     #% endif
     event.listen(engine, "handle_error", renew_connections)
 
@@ -95,10 +95,10 @@ def leave_isolation_to_the_server(
         connection.isolation_level = None
 
 
-def name_unfit_value(context: ExceptionContext) -> DataError | None:
+def name_nul(context: ExceptionContext) -> DataError | None:
     """Say that a text with a NUL does not fit: psycopg2 refuses it by an error of Python's own."""
     error = context.original_exception
-    return DataError(context.statement, None, error) if isinstance(error, ValueError) else None
+    return DataError(context.statement, None, error) if type(error) is ValueError else None
 
 
 def write_decimal(number: Decimal) -> Any:

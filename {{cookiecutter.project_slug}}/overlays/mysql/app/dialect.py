@@ -73,7 +73,7 @@ def prepare_stream(_context: ExecutionContext) -> None:
 def needs_new_connection(error: BaseException, connection: Connection | None) -> bool:
     """Tell whether an error means that connections must be opened anew.
 
-    No login succeeded, or its server is a replica now, unless the unit of work was to read only.
+    No connection could be opened, or its server is a replica now, unless the unit of work was to read only.
     """
     if connection is None:
         return True

@@ -8,6 +8,9 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, bindparam, exc, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapper
 
+# What a driver raises for a value that does not fit its column.
+UNFIT_VALUE = (TypeError, ValueError, OverflowError)
+
 REQUIRED = {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
 
 
@@ -119,8 +122,7 @@ def as_database_error(error: Exception, statement: str) -> exc.DBAPIError:
     An error of Python's own says that a value does not fit its column.
     """
     names = [base.__name__ for base in type(error).__mro__]
-    unfit = isinstance(error, TypeError | ValueError | OverflowError)
-    usual = exc.DataError if unfit else exc.DBAPIError
+    usual = exc.DataError if isinstance(error, UNFIT_VALUE) else exc.DBAPIError
     kind = next((getattr(exc, name) for name in names if hasattr(exc, name)), usual)
     wrapped: exc.DBAPIError = kind(statement, None, error)
     return wrapped

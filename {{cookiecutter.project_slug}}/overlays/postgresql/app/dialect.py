@@ -76,7 +76,7 @@ def prepare_stream(context: ExecutionContext) -> None:
 def needs_new_connection(code: str | None, connection: Connection | None) -> bool:
     """Tell whether an error means that connections must be opened anew.
 
-    No login succeeded; its prepared statements are older than the schema; or its server is a
+    No connection could be opened; its prepared statements are older than the schema; or its server is a
     standby now, unless the unit of work was to read only.
     """
     if connection is None:

@@ -47,7 +47,6 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "connect", set_pragmas)
     event.listen(engine, "begin", begin)
     event.listen(engine, "before_cursor_execute", refuse_nan, named=True)
-    event.listen(engine, "handle_error", name_unfit_value)
     event.listen(engine, "handle_error", renew_connections)
 
 
@@ -55,12 +54,6 @@ def renew_connections(context: ExceptionContext) -> None:
     """Let the pool open new connections where those that it has cannot serve any more."""
     if needs_new_connection(error_code(context.original_exception), context.connection):
         context.is_disconnect = True
-
-
-def name_unfit_value(context: ExceptionContext) -> DataError | None:
-    """Say that a number is too large: the driver refuses it by an error of Python's own."""
-    error = context.original_exception
-    return DataError(context.statement, None, error) if isinstance(error, OverflowError) else None
 
 
 def refuse_nan(statement: str, parameters: Sequence[Any], **_: Any) -> None:
