@@ -17,7 +17,7 @@ from servers import flush_logins, mariadb_server, mysql_server, postgresql_serve
 # What the everyday run takes where one driver for each database shows enough, in both variants.
 ONE_OF_EACH = ("aiosqlite", "psycopg2", "mysql+asyncmy", "mariadb+pymysql")
 # The everyday run takes the tests of these projects after the example was deleted.
-WITHOUT_EXAMPLE = ("mariadb+aiomysql", "mariadb+mysqldb")
+WITHOUT_EXAMPLE = ("mysql+aiomysql", "mysql+mysqldb")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
 
@@ -35,17 +35,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give `combination` the covering array, and `installed` what is installed on its own.
-
-    What is slow, in `test_projects.py`, takes each driver once in the everyday run.
-    """
+    """Give `combination` the covering array, and `installed` what is installed on its own."""
     full = metafunc.config.getoption("full")
     if "combination" in metafunc.fixturenames:
-        slow = metafunc.module.__name__ == "test_projects"
-        some = DRIVERS if slow and not full else COMBINATIONS
-        metafunc.parametrize("combination", some, ids=str, scope="session")
+        metafunc.parametrize("combination", COMBINATIONS, ids=str, scope="session")
     if "installed" in metafunc.fixturenames:
-        some = DRIVERS if full else INSTALLED
+        some = DRIVERS if full else [it for it in INSTALLED if named(it, "mysql", "asyncpg")]
         metafunc.parametrize("installed", some, ids=str)
 
 

@@ -176,7 +176,7 @@ def changed(text: str, changes: dict[str, str]) -> str:
 
 @pytest.mark.parametrize(
     "tried",
-    everyday(DRIVERS, "pysqlite", "asyncpg", "mariadb+pymysql"),
+    everyday(DRIVERS, "asyncpg", "mariadb+pymysql"),
     ids=str,
 )
 def test_models_that_nothing_imports_yet_lead_up_and_down(

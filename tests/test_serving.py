@@ -11,7 +11,7 @@ from conftest import everyday, skip_unless_installable
 from processes import prepare, serving, with_probe
 
 
-@pytest.mark.parametrize("served", USUAL, ids=str)
+@pytest.mark.parametrize("served", everyday(USUAL, "pysqlite", "asyncpg"), ids=str)
 def test_what_was_written_is_there_after_a_restart(
     served: Combination,
     projects: dict[Combination, Path],

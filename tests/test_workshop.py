@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from combinations import DRIVERS, USUAL, Combination
+from conftest import named
 from example import delete_example, drop_example
 from processes import alembic, execute, prepare, run, serving
 
 DatabaseURL = Callable[[Combination, str], str]
 WORKSHOP = Path(__file__).parent / "workshop"
+OWN_TESTS = sorted((WORKSHOP / "async/tests").glob("test_*.py"))  # the same names in sync
+# The project's own tests beside the workshop's run with the same driver on another database.
+TWICE = ("mysql+pymysql", "mariadb+asyncmy")
 ROUTERS = ["users.router", "products.router", "orders.streams", "orders.router"]
 
 # The tests of the workshop once more, and now their transactions really end.
@@ -51,7 +55,7 @@ def commit_in_copies(project: Path) -> None:
     folder.mkdir()
     (folder / "__init__.py").touch()
     (folder / "conftest.py").write_text(COMMITTING)
-    for file in (WORKSHOP / "async/tests").glob("test_*.py"):  # the same names in sync
+    for file in OWN_TESTS:
         shutil.copy(project / "tests" / file.name, folder)
 
 
@@ -90,7 +94,10 @@ def test_a_team_builds_on_it(
         run(environment / "poe", command, cwd=project, PATH=path, MYPY_CACHE_DIR=cache)
 
     commit_in_copies(project)
-    run(environment / "python", "-m", "pytest", "-q", cwd=project, DATABASE_URL=url)
+    tests = ["tests"]
+    if named(tried, *TWICE):
+        tests = ["tests/committing", *(f"tests/{file.name}" for file in OWN_TESTS)]
+    run(environment / "python", "-m", "pytest", "-q", *tests, cwd=project, DATABASE_URL=url)
 
     with serving(project, environment, url) as client:
         user = client.post("/users", json={"email": "ann@example.com"}).json()
