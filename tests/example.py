@@ -13,13 +13,13 @@ def recipe(project: Path) -> list[str]:
 
 
 def delete_example(project: Path) -> None:
-    """Delete the code, and the lines that the README names."""
+    """Delete the code, and the two lines that the README names."""
     run("sh", "-c", recipe(project)[0], cwd=project)
-    for file, word in [("app/main.py", "items_router"), ("README.md", "| `app/items/` |")]:
-        lines = (project / file).read_text().splitlines(keepends=True)
-        kept = [line for line in lines if word not in line]
-        assert len(lines) - len(kept) == (2 if file == "app/main.py" else 1)
-        (project / file).write_text("".join(kept))
+    main = project / "app/main.py"
+    lines = main.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "items_router" not in line]
+    assert len(lines) - len(kept) == 2
+    main.write_text("".join(kept))
 
 
 def drop_example(project: Path, environment: Path, url: str) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import time  # noqa: F401
 
-from app.database import ReaderDep, SessionDep
+from app.dependencies import ReaderDep, SessionDep
 from app.items.models import Item
 from app.main import app
 from fastapi import BackgroundTasks, Request
@@ -93,7 +93,7 @@ async def stop() -> None:
 @app.get("/probe/held")
 async def held(request: Request) -> list[int]:
     db = request.state.db
-    return [db.engine.pool.checkedout(), db.slots.statistics().tasks_waiting, db.slots.value]
+    return [db.engine.pool.checkedout(), db.requests.waiting, db.requests.free]
 
 
 @app.post("/probe/duplicate")

@@ -110,7 +110,7 @@ DROP_AND_CREATE = """
 import asyncio
 import sys
 from sqlalchemy import make_url
-from app.create_database import create_database
+from app.commands.create_database import create_database
 from app.settings import Settings
 from tests.database import drop
 url = make_url(sys.argv[1])
@@ -162,7 +162,7 @@ def in_project(
 ) -> list[str | Path]:
     """Give a command that runs statements in one transaction, which stays open for a while."""
     source = IN_PROJECT
-    if "async_sessionmaker" not in (project / "app/database.py").read_text():
+    if "async_sessionmaker" not in (project / "app/database/sessions.py").read_text():
         source = source.replace("asyncio.run(main())", "main()").replace("await ", "")
         source = source.replace("async ", "").replace("asyncio.sleep", "time.sleep")
     return [environment / "python", "-c", source, str(seconds), *statements]
@@ -185,7 +185,7 @@ def with_probe(rendered: Path, project: Path, environment: Path, url: str) -> No
     """Copy a project and put the endpoints of `probe.py` beside its own."""
     prepare(rendered, project, environment, url)
     source = (Path(__file__).parent / "probe.py").read_text()
-    if "async_sessionmaker" not in (project / "app/database.py").read_text():
+    if "async_sessionmaker" not in (project / "app/database/sessions.py").read_text():
         source = source.replace("await asyncio.sleep", "time.sleep")
         source = source.replace("async def", "def").replace("await ", "")
         source = source.replace("async with", "with")

@@ -276,7 +276,7 @@ def test_probes_are_more_patient_than_the_health_check_itself(
     containers: dict[Combination, Path],
 ) -> None:
     for project in containers.values():
-        health = (project / "app/health.py").read_text()
+        health = (project / "app/web/health.py").read_text()
         own = float(re.search(r"^TIMEOUT = ([\d.]+)", health, re.MULTILINE)[1])  # type: ignore[index]
         check = instruction(project, "HEALTHCHECK")
         assert own < float(re.search(r"timeout=(\d+)\)", check)[1])  # type: ignore[index]

@@ -66,5 +66,5 @@ def test_the_example_can_be_deleted_from_a_database_that_has_it(
     delete_example(project)
     drop_example(project, environment, url)
     alembic(project, environment, url, "check", "downgrade -1", "upgrade head", "check")
-    tests = ("tests/test_migrations.py", "tests/test_mappings.py")
+    tests = ("tests/guarantees/test_migrations.py", "tests/guarantees/test_mappings.py")
     run(environment / "python", "-m", "pytest", "-q", *tests, cwd=project, DATABASE_URL=url)

@@ -281,7 +281,7 @@ def test_a_server_that_refuses_is_one_sentence(
     if tried.database != "postgresql":  # whose server trusts everyone
         user = address.partition(":")[0]
         refused.append(f"{scheme}://{user}:hunter2@{server}")
-    commands = ["alembic upgrade head", "app.create_database"]
+    commands = ["alembic upgrade head", "app.commands.create_database"]
     if tried.database == "sqlite":
         refused = [f"{scheme}:////nowhere/at/all.db"]
         commands = ["alembic upgrade head"]

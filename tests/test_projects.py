@@ -113,7 +113,7 @@ def test_a_missing_server_is_one_sentence(
     project = shutil.copytree(projects[tried], tmp_path / "my-api")
     if tried.database == "sqlite":
         url = f"sqlite+{tried.driver}:////nowhere/at/all.db"
-        tests = "tests/test_items.py"  # which have a file of their own
+        tests = "tests/items/test_items.py"  # which have a file of their own
         done = run(
             environment / "python", "-m", "pytest", "-q", tests, cwd=project, DATABASE_URL=url
         )
@@ -141,7 +141,11 @@ def test_the_development_database_is_left_alone(
     with sqlite3.connect(file) as connection:
         connection.execute("INSERT INTO items (name, category, quantity) VALUES ('mine', 'x', 1)")
     before = file.read_bytes()
-    tests = ("tests/test_items.py", "tests/test_migrations.py", "tests/test_transactions.py")
+    tests = (
+        "tests/items/test_items.py",
+        "tests/guarantees/test_migrations.py",
+        "tests/guarantees/test_transactions.py",
+    )
     run(
         environment / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests,
         cwd=project, DATABASE_URL=url, PYTHONDONTWRITEBYTECODE="1",
@@ -204,7 +208,11 @@ def test_runs_own_only_the_databases_that_they_made(
             text=True,
         )
 
-    tests = ["tests/test_items.py", "tests/test_reading.py", "tests/test_migrations.py"]
+    tests = [
+        "tests/items/test_items.py",
+        "tests/guarantees/test_reading.py",
+        "tests/guarantees/test_migrations.py",
+    ]
     for process in [start(*tests), start("-n", "2", *tests)]:
         said, _ = process.communicate(timeout=120)
         assert process.returncode == 0, said
@@ -215,7 +223,7 @@ def test_runs_own_only_the_databases_that_they_made(
     assert process.stdout is not None
     assert any("made" in line for line in process.stdout)
     beside = run(
-        environment / "python", "-m", "pytest", "-q", "tests/test_items.py", cwd=project,
+        environment / "python", "-m", "pytest", "-q", "tests/items/test_items.py", cwd=project,
         DATABASE_URL=url,
     )  # fmt: skip
     assert "drop-test-databases" not in beside.stdout
@@ -223,7 +231,7 @@ def test_runs_own_only_the_databases_that_they_made(
     process.communicate()
     (left,) = found()
     after = run(
-        environment / "python", "-m", "pytest", "-q", "tests/test_items.py", cwd=project,
+        environment / "python", "-m", "pytest", "-q", "tests/items/test_items.py", cwd=project,
         DATABASE_URL=url,
     )  # fmt: skip
     assert f"left {left}; to drop that: uv run poe drop-test-databases" in after.stdout
@@ -250,7 +258,7 @@ def test_the_longest_name_of_a_database_is_shortened_for_the_tests(
 ) -> None:
     project = shutil.copytree(projects[tried], tmp_path / "my-api")
     url = on(database_url(tried, ""), "my_api_" + "x" * 56)
-    tests = "tests/test_items.py"
+    tests = "tests/items/test_items.py"
     run(environment / "python", "-m", "pytest", "-q", tests, cwd=project, DATABASE_URL=url)
 
 
@@ -344,7 +352,7 @@ def test_a_migration_that_fails_fails_no_other_test(
     (folder / "next.py").write_text(BROKEN_REVISION.format(number="f" * 12, after=after))
     done = run(
         environment / "python", "-m", "pytest", "-q",
-        "tests/test_migrations.py", "tests/test_items.py", "tests/test_reading.py",
+        "tests/guarantees/test_migrations.py", "tests/items/test_items.py", "tests/guarantees/test_reading.py",
         cwd=project, check=False, DATABASE_URL=database_url(tried, "my_api_broken"),
     )  # fmt: skip
     failed = re.findall("^FAILED .*::([a-z_]+)", done.stdout, re.MULTILINE)

@@ -40,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models import Base
+from app.database import Base
 
 SCHEMA: str | None = None
 LENGTH: int | None = None
@@ -231,7 +231,7 @@ def test_the_tests_miss_a_revision_of_models_that_nothing_imports_yet(
     models = project / "app/orders/models.py"
     models.parent.mkdir()
     models.write_text(changed(MODELS, {"SCHEMA: str | None = None": 'SCHEMA = "sales"'}))
-    tests = ["tests/test_migrations.py", "tests/test_autogenerate.py"]
+    tests = ["tests/guarantees/test_migrations.py", "tests/guarantees/test_autogenerate.py"]
     done = run(
         environment / "python", "-m", "pytest", "-q", "-k", "models_say or names_a_schema", *tests,
         cwd=project, check=False, DATABASE_URL=database_url(tried, "my_api_missed"),

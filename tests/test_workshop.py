@@ -15,7 +15,10 @@ from processes import alembic, execute, prepare, run, serving
 
 DatabaseURL = Callable[[Combination, str], str]
 WORKSHOP = Path(__file__).parent / "workshop"
-OWN_TESTS = sorted((WORKSHOP / "async/tests").glob("test_*.py"))  # the same names in sync
+OWN_TESTS = [  # the same names in sync
+    it.relative_to(WORKSHOP / "async")
+    for it in sorted((WORKSHOP / "async/tests").rglob("test_*.py"))
+]
 # The project's own tests beside the workshop's run with the same driver on another database.
 TWICE = ("mysql+pymysql", "mariadb+asyncmy")
 ROUTERS = ["users.router", "products.router", "orders.streams", "orders.router"]
@@ -56,7 +59,7 @@ def commit_in_copies(project: Path) -> None:
     (folder / "__init__.py").touch()
     (folder / "conftest.py").write_text(COMMITTING)
     for file in OWN_TESTS:
-        shutil.copy(project / "tests" / file.name, folder)
+        shutil.copy(project / file, folder)
 
 
 def test_nothing_in_it_silences_a_tool() -> None:
@@ -96,7 +99,7 @@ def test_a_team_builds_on_it(
     commit_in_copies(project)
     tests = ["tests"]
     if named(tried, *TWICE):
-        tests = ["tests/committing", *(f"tests/{file.name}" for file in OWN_TESTS)]
+        tests = ["tests/committing", *map(str, OWN_TESTS)]
     run(environment / "python", "-m", "pytest", "-q", *tests, cwd=project, DATABASE_URL=url)
 
     with serving(project, environment, url) as client:

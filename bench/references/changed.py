@@ -6,7 +6,7 @@ Copied into a rendered project, in either variant.
 import os
 from functools import partial
 
-from app import database
+from app.database import sessions
 from app.items.router import router
 from app.main import app
 from fastapi import Depends
@@ -17,15 +17,15 @@ ENGINE = {
     "no reset": {"pool_reset_on_return": None},
     "no compiled cache": {"query_cache_size": 0},
 }
-MAKER = "async_sessionmaker" if hasattr(database, "async_sessionmaker") else "sessionmaker"
+MAKER = "async_sessionmaker" if hasattr(sessions, "async_sessionmaker") else "sessionmaker"
 
 if CHANGE in ENGINE:
-    usual = database.engine_options
-    database.engine_options = lambda settings: usual(settings) | ENGINE[CHANGE]
+    usual = sessions.engine_options
+    sessions.engine_options = lambda settings: usual(settings) | ENGINE[CHANGE]
 if CHANGE in {"pre-ping", "no ping"}:
-    database.prepare = lambda _: None
+    sessions.prepare = lambda _: None
 if CHANGE == "no autoflush":
-    setattr(database, MAKER, partial(getattr(database, MAKER), autoflush=False))
+    setattr(sessions, MAKER, partial(getattr(sessions, MAKER), autoflush=False))
 
 
 def in_a_thread() -> None:

@@ -12,14 +12,14 @@ from collections import defaultdict
 from typing import Any
 
 import inlined
-from app import errors
-from app.database import ReaderDep, SessionDep, admitted
+from app.dependencies import ReaderDep, SessionDep, admitted
 from app.items import service
 from app.items.models import Item
 from app.items.router import found
 from app.items.schemas import ItemCreate, ItemRead
 from app.main import app as whole
-from app.middleware import RequestContext
+from app.web import errors
+from app.web.request_context import RequestContext
 from fastapi import FastAPI, Request
 
 ROUNDS = 25

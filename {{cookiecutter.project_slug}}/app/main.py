@@ -1,20 +1,38 @@
 """The application: `uv run fastapi dev` serves it."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
-from app import errors, health, logs
-from app.database import lifespan
-from app.deadline import Deadline
+from app import logs
+from app.database import Database, connected
 from app.items.router import router as items_router
-from app.middleware import RequestContext
-from app.openapi import COMMON, App
-#% if cookiecutter.telemetry
-from app.opentelemetry import observe_database
-#% endif
 from app.settings import Settings
+#% if cookiecutter.telemetry
+from app.telemetry import observe_database
+#% endif
+from app.web import errors, health
+from app.web.deadline import Deadline
+from app.web.openapi import COMMON, App
+from app.web.request_context import RequestContext
 
 
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
+    """Open the database when the app starts, close it when the app stops."""
+    #% if cookiecutter.session == "async"
+    async with connected(app.state.settings) as db:
+        yield {"db": db}
+
+
+    #% else
+    with connected(app.state.settings) as db:
+        yield {"db": db}
+
+
+    #% endif
 def create_app(settings: Settings) -> FastAPI:
     """Build the application; it opens its database when it starts, not before."""
     app = App(

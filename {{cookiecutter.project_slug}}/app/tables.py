@@ -7,7 +7,7 @@ model that no router uses yet.
 from importlib import import_module
 from pathlib import Path
 
-from app.models import Base
+from app.database import Base
 
 APP = Path(__file__).parent
 MODULES = [

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 
-from app.dialect import transaction_options
+from app.database.dialect import transaction_options
 from tests.dialect import BEGIN_READ_ONLY, COMMITTING, IN_SAVEPOINTS, REFUSED_WRITE
 
 READ_ONLY = transaction_options(None, read_only=True) | IN_SAVEPOINTS

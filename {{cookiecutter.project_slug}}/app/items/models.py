@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models import Base
+from app.database import Base
 
 NAME_LENGTH = 100
 CATEGORY_LENGTH = 50

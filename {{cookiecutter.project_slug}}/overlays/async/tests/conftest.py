@@ -7,8 +7,8 @@ and its rows are deleted afterwards.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import pytest
@@ -17,27 +17,13 @@ from alembic.config import Config
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from httpx2.websockets import ASGIWebSocketTransport
-from sqlalchemy import (
-    URL,
-    Column,
-    Float,
-    ForeignKey,
-    Integer,
-    MetaData,
-    Numeric,
-    Table,
-    event,
-)
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
-from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy import URL
 from starlette.types import Receive, Scope, Send
 
-from app.database import Database, connected
-from app.models import Base
+from app.database import Base, Database, connected
+from app.main import create_app
 from app.settings import Settings
 from tests.database import database_of_run, describe_leftovers, scratch_database
-from tests.products import OwnBase, Product, create_app
 from tests.transaction import OneTransaction
 
 logger = logging.getLogger(__name__)
@@ -49,34 +35,6 @@ ClientOf = Callable[[FastAPI], AbstractAsyncContextManager[AsyncClient]]
 async def at_once(count: int, call: Callable[[], Awaitable[T]]) -> list[T]:
     """Call many times at the same time, as so many clients would."""
     return list(await asyncio.gather(*(call() for _ in range(count))))
-
-
-async def forget(connection: AsyncConnection) -> None:
-    """Give a connection back to the pool behind its back, so that its transaction has no end."""
-    await connection.run_sync(lambda it: it.connection.close())
-
-
-def delay_connections(db: Database, seconds: float) -> None:
-    """Make each connection of the pool take so long to open."""
-
-    def wait(connection: Any, _record: ConnectionPoolEntry) -> None:
-        connection.run_async(lambda _: asyncio.sleep(seconds))
-
-    event.listen(db.engine.sync_engine, "connect", wait)
-
-
-@contextmanager
-def broken_connections(db: Database, error: Exception) -> Generator[None]:
-    """Make each connection of the pool raise an error while it opens."""
-
-    def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
-        raise error
-
-    event.listen(db.engine.sync_engine, "connect", fail)
-    try:
-        yield
-    finally:
-        event.remove(db.engine.sync_engine, "connect", fail)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -99,9 +57,7 @@ async def loop(anyio_backend: str) -> AsyncIterator[None]:
 def settings() -> Iterator[Settings]:
     """The settings of the service, but for the database: that is made and migrated here."""
     with database_of_run(Settings().database_url) as url:
-        settings = migrated(url)
-        asyncio.run(create_own_tables(url))
-        yield settings
+        yield migrated(url)
 
 
 @pytest.fixture
@@ -116,14 +72,6 @@ def migrated(url: URL) -> Settings:
     settings = Settings(database_url=url)
     command.upgrade(alembic_config(settings), "head")
     return settings
-
-
-async def create_own_tables(url: URL) -> None:
-    """Create the tables that no migration knows."""
-    engine = create_async_engine(url, poolclass=NullPool)
-    async with engine.begin() as connection:
-        await connection.run_sync(OwnBase.metadata.create_all)
-    await engine.dispose()
 
 
 def alembic_config(settings: Settings) -> Config:
@@ -144,9 +92,7 @@ async def db(
         if request.node.get_closest_marker("commits"):
             yield db
             async with db.sessions.begin() as session:
-                for table in reversed(
-                    [*Base.metadata.sorted_tables, *OwnBase.metadata.sorted_tables]
-                ):
+                for table in reversed(Base.metadata.sorted_tables):
                     await session.execute(table.delete())
             return
         async with db.engine.connect() as connection:
@@ -155,40 +101,6 @@ async def db(
             yield db
             await connection.run_sync(confined.leave)
             await transaction.rollback()
-
-
-@asynccontextmanager
-async def created(db: Database, metadata: MetaData) -> AsyncGenerator[None]:
-    """Keep tables of a test's own, for a test that `commits`."""
-    async with db.engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    yield
-    async with db.engine.begin() as connection:
-        await connection.run_sync(metadata.drop_all)
-
-
-@pytest.fixture
-async def notes(db: Database) -> AsyncIterator[Table]:
-    """A second table, whose rows refer to products, for a test that `commits`."""
-    key = ForeignKey(Product.__table__.c.id)
-    notes = Table("test_notes", MetaData(), Column("product_id", Integer, key))
-    async with db.engine.begin() as connection:
-        await connection.execute(CreateTable(notes))
-    yield notes
-    async with db.engine.begin() as connection:
-        await connection.execute(DropTable(notes))
-
-
-@pytest.fixture
-async def measures(db: Database) -> AsyncIterator[Table]:
-    """A table of numbers of several types, for a test that `commits`."""
-    numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
-    measures = Table("test_measures", MetaData(), *numbers)
-    async with db.engine.begin() as connection:
-        await connection.execute(CreateTable(measures))
-    yield measures
-    async with db.engine.begin() as connection:
-        await connection.execute(DropTable(measures))
 
 
 @pytest.fixture

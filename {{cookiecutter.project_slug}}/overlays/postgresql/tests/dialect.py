@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.settings import DEFAULT_URL
+from app.url import DEFAULT_URL
 
 CURRENT_DATABASE = "SELECT current_database()"
 SLEEP = "SELECT pg_sleep({})"

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from app.settings import DEFAULT_URL
+from app.url import DEFAULT_URL
 
 CURRENT_DATABASE = "SELECT file FROM pragma_database_list WHERE name = 'main'"
 
@@ -64,7 +64,7 @@ COMMITTING = "COMMIT|END|ROLLBACK(?! TO)|VACUUM"
 # In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
 # write is refused where the database cannot do so.
 IN_SAVEPOINTS: dict[str, Any] = {"sqlite_begin": ""}
-BEGIN_READ_ONLY: list[str] = []  # see `begin` in `app/engine.py`
+BEGIN_READ_ONLY: list[str] = []  # see `begin` in `app/database/engine.py`
 REFUSED_WRITE: tuple[Any, ...] = ()
 
 # Statements that such a test refuses.

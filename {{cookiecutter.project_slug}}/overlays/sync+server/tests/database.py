@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 
-from app.create_database import create_database, maintenance_connection
+from app.commands.create_database import create_database, maintenance_connection
 from app.settings import Settings
 from tests.records import describe_leftovers, leftovers, own_name, recorded
 from tests.server import HINT, running_server

@@ -7,7 +7,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from app import logs, tables
-from app.migrations import explain_connection_errors, migrate_offline, migrate_online
+from app.database.migrations.run import explain_connection_errors, migrate_offline, migrate_online
 from app.settings import Settings
 
 logging.getLogger("alembic").setLevel(logging.INFO)

@@ -6,39 +6,23 @@ and its rows are deleted afterwards.
 """
 
 import logging
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import (
-    URL,
-    Column,
-    Connection,
-    Float,
-    ForeignKey,
-    Integer,
-    MetaData,
-    Numeric,
-    Table,
-    create_engine,
-    event,
-)
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
-from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy import URL
 from starlette.types import Receive, Scope, Send
 
-from app.database import Database, connected
-from app.models import Base
+from app.database import Base, Database, connected
+from app.main import create_app
 from app.settings import Settings
 from tests.database import database_of_run, describe_leftovers, scratch_database
-from tests.products import OwnBase, Product, create_app
 from tests.transaction import OneTransaction
 
 logger = logging.getLogger(__name__)
@@ -54,34 +38,6 @@ def at_once(count: int, call: Callable[[], T]) -> list[T]:
     return [made.result() for made in calls]
 
 
-def forget(connection: Connection) -> None:
-    """Give a connection back to the pool behind its back, so that its transaction has no end."""
-    connection.connection.close()
-
-
-def delay_connections(db: Database, seconds: float) -> None:
-    """Make each connection of the pool take so long to open."""
-
-    def wait(_connection: Any, _record: ConnectionPoolEntry) -> None:
-        time.sleep(seconds)
-
-    event.listen(db.engine, "connect", wait)
-
-
-@contextmanager
-def broken_connections(db: Database, error: Exception) -> Generator[None]:
-    """Make each connection of the pool raise an error while it opens."""
-
-    def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
-        raise error
-
-    event.listen(db.engine, "connect", fail)
-    try:
-        yield
-    finally:
-        event.remove(db.engine, "connect", fail)
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in describe_leftovers():
         terminalreporter.write_line(line)
@@ -91,9 +47,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def settings() -> Iterator[Settings]:
     """The settings of the service, but for the database: that is made and migrated here."""
     with database_of_run(Settings().database_url) as url:
-        settings = migrated(url)
-        create_own_tables(url)
-        yield settings
+        yield migrated(url)
 
 
 @pytest.fixture
@@ -108,13 +62,6 @@ def migrated(url: URL) -> Settings:
     settings = Settings(database_url=url)
     command.upgrade(alembic_config(settings), "head")
     return settings
-
-
-def create_own_tables(url: URL) -> None:
-    """Create the tables that no migration knows."""
-    engine = create_engine(url, poolclass=NullPool)
-    OwnBase.metadata.create_all(engine)
-    engine.dispose()
 
 
 def alembic_config(settings: Settings) -> Config:
@@ -133,9 +80,7 @@ def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]
         if request.node.get_closest_marker("commits"):
             yield db
             with db.sessions.begin() as session:
-                for table in reversed(
-                    [*Base.metadata.sorted_tables, *OwnBase.metadata.sorted_tables]
-                ):
+                for table in reversed(Base.metadata.sorted_tables):
                     session.execute(table.delete())
             return
         with db.engine.connect() as connection:
@@ -144,38 +89,6 @@ def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]
             yield db
             confined.leave(connection)
             transaction.rollback()
-
-
-@contextmanager
-def created(db: Database, metadata: MetaData) -> Generator[None]:
-    """Keep tables of a test's own, for a test that `commits`."""
-    metadata.create_all(db.engine)
-    yield
-    metadata.drop_all(db.engine)
-
-
-@pytest.fixture
-def notes(db: Database) -> Iterator[Table]:
-    """A second table, whose rows refer to products, for a test that `commits`."""
-    key = ForeignKey(Product.__table__.c.id)
-    notes = Table("test_notes", MetaData(), Column("product_id", Integer, key))
-    with db.engine.begin() as connection:
-        connection.execute(CreateTable(notes))
-    yield notes
-    with db.engine.begin() as connection:
-        connection.execute(DropTable(notes))
-
-
-@pytest.fixture
-def measures(db: Database) -> Iterator[Table]:
-    """A table of numbers of several types, for a test that `commits`."""
-    numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
-    measures = Table("test_measures", MetaData(), *numbers)
-    with db.engine.begin() as connection:
-        connection.execute(CreateTable(measures))
-    yield measures
-    with db.engine.begin() as connection:
-        connection.execute(DropTable(measures))
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from app.orders.models import Order, OrderLine, Redemption, Status, Task
 from app.orders.schemas import OrderCreate, OrderUpdate
 from app.products.models import Product
 
-
 Exported = Row[int, uuid.UUID, Status, Decimal, datetime]
 
 

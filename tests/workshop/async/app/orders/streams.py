@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request, WebSocket
 from fastapi.responses import StreamingResponse
 
 from app.database import Database
-from app.openapi import problems
 from app.orders import service
 from app.orders.service import Exported
 from app.users.authentication import CurrentUser, found
 from app.users.service import get_user_by_token
+from app.web.openapi import problems
 
 PART = 500  # rows that one unit of work reads
 

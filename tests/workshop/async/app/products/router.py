@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, HTTPException, Path, status
 from fastapi.responses import Response
 
-from app.database import ReaderDep, SessionDep
-from app.openapi import problems
+from app.dependencies import ReaderDep, SessionDep
 from app.products import service
 from app.products.models import Product
 from app.products.schemas import ProductRead, ProductWrite, Sku
 from app.users.authentication import staff
+from app.web.openapi import problems
 
 router = APIRouter(prefix="/products", tags=["products"], responses=problems(503))
 

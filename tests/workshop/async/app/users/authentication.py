@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, status
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.database import ReaderDep
+from app.dependencies import ReaderDep
 from app.users import service
 from app.users.models import Role, User
 

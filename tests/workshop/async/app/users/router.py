@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, status
 
-from app.database import SessionDep
-from app.openapi import problems
+from app.dependencies import SessionDep
 from app.users import service
 from app.users.authentication import CurrentUser
 from app.users.models import User
 from app.users.schemas import SignedUp, UserCreate, UserRead, UserUpdate
+from app.web.openapi import problems
 
 router = APIRouter(prefix="/users", tags=["users"], responses=problems(503))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.dialects.postgresql import Insert, insert
 
-from app.models import utc_now
+from app.database.base import utc_now
 from app.products.models import Product
 
 

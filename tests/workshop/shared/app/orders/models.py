@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models import Base, Timestamped
+from app.database import Base, Timestamped
 from app.products.models import Product
 from app.users.models import User
 

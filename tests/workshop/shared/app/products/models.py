@@ -5,7 +5,7 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint, Numeric, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models import Base, Timestamped
+from app.database import Base, Timestamped
 from app.products.schema import SCHEMA
 
 

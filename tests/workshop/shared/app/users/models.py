@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import Enum, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models import Base, Timestamped
+from app.database import Base, Timestamped
 from app.users.encryption import Encrypted
 
 

@@ -6,14 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Path, Query, Request, status
 from pydantic import AwareDatetime
 
-from app.database import ReaderDep, SessionDep
-from app.openapi import problems
+from app.dependencies import ReaderDep, SessionDep
 from app.orders import cursor as cursors
 from app.orders import service
 from app.orders.models import Order, Status
 from app.orders.schemas import OrderCreate, OrderRead, OrderUpdate
-from app.pagination import Limit, Page
 from app.users.authentication import CurrentUser
+from app.web.openapi import problems
+from app.web.pagination import Limit, Page
 
 router = APIRouter(prefix="/orders", tags=["orders"], responses=problems(401, 503))
 

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, HTTPException, Path, Query, status
 
-from app.database import ReaderDep, SessionDep
+from app.dependencies import ReaderDep, SessionDep
 from app.items import service
 from app.items.models import MAX_INTEGER, Item
 from app.items.schemas import BulkCreated, Category, ItemCreate, ItemRead, ItemUpdate
-from app.openapi import problems
-from app.pagination import Cursor, Limit, Page, encode_cursor
+from app.web.openapi import problems
+from app.web.pagination import Cursor, Limit, Page, encode_cursor
 
 router = APIRouter(prefix="/items", tags=["items"], responses=problems(503))
 

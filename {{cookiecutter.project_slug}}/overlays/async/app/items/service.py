@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk import store_rows
+from app.database import store_rows
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemUpdate
 

@@ -1,0 +1,54 @@
+"""What users can rely on."""
+
+from fastapi.testclient import TestClient
+from sqlalchemy import String, select, type_coerce
+
+from app.database import Database, store_rows
+from app.users.models import User
+from tests.people import sign_up
+
+
+def test_a_user_can_sign_up_and_change(client: TestClient) -> None:
+    headers = sign_up(client)
+    before = (client.get("/users/me", headers=headers)).json()
+    assert (before["role"], before["newsletter"], before["phone"]) == ("customer", False, None)
+    change = {"phone": "+43 1 234", "newsletter": True}
+    response = client.patch("/users/me", json=change, headers=headers)
+    after = response.json()
+    assert after == before | change | {"updated_at": after["updated_at"]}
+    assert after["updated_at"] > before["updated_at"]
+    assert (client.get("/users/me", headers=headers)).json() == after
+
+
+def test_an_address_is_given_once(client: TestClient) -> None:
+    sign_up(client)
+    response = client.post("/users", json={"email": "ann@example.com"})
+    assert response.status_code == 409
+
+
+def test_a_token_is_needed(client: TestClient) -> None:
+    for headers in ({}, {"Authorization": "Bearer none"}):
+        for response in (
+            client.get("/users/me", headers=headers),
+            client.patch("/users/me", json={}, headers=headers),
+            client.get("/orders", headers=headers),
+            client.get("/orders/export", headers=headers),
+        ):
+            assert response.status_code == 401
+            assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_a_phone_is_stored_encrypted(client: TestClient, db: Database) -> None:
+    headers = sign_up(client)
+    client.patch("/users/me", json={"phone": "+43 1 234"}, headers=headers)
+    row = {"email": "bob@example.com", "token_hash": "f" * 64, "phone": "+43 1 234"}
+    with db.sessions.begin() as session:
+        store_rows(session, User, [row])
+    with db.readers() as reader:
+        raw = reader.scalars(select(type_coerce(User.phone, String)))
+        stored = raw.all()
+        found = reader.scalars(select(User.phone))
+        phones = found.all()
+    assert len(stored) == 2
+    assert not any("234" in it for it in stored if it)
+    assert phones == ["+43 1 234"] * 2

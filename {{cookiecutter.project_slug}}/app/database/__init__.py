@@ -1,0 +1,7 @@
+"""The database: all that a model, a service, a script or a migration needs of it; no HTTP."""
+
+from app.database.base import Base, Timestamped
+from app.database.bulk import store_rows
+from app.database.sessions import Database, connected
+
+__all__ = ["Base", "Database", "Timestamped", "connected", "store_rows"]

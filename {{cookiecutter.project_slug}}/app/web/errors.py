@@ -1,0 +1,139 @@
+"""Errors, each with one meaning, answered as problem details (RFC 9457).
+
+Bodies show neither SQL nor values nor what the database said: the log has that.
+"""
+
+import logging
+from http.client import responses
+from typing import Any
+
+from fastapi import FastAPI, WebSocket, status
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.utils import is_body_allowed_for_status_code
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocketState
+
+from app.database.admission import Overloaded
+from app.database.errors import Kind, describe, kind_of
+
+logger = logging.getLogger(__name__)
+
+DETAIL = {
+    status.HTTP_409_CONFLICT: "The request conflicts with existing data.",
+    status.HTTP_422_UNPROCESSABLE_CONTENT: "The database cannot store these values.",
+    status.HTTP_503_SERVICE_UNAVAILABLE: "The database cannot serve the request now: try again.",
+    status.HTTP_500_INTERNAL_SERVER_ERROR: "Something went wrong here; it has been logged.",
+}
+
+# Of a websocket that was accepted before.
+CLOSE_CODES = {
+    status.HTTP_500_INTERNAL_SERVER_ERROR: status.WS_1011_INTERNAL_ERROR,
+    status.HTTP_503_SERVICE_UNAVAILABLE: status.WS_1013_TRY_AGAIN_LATER,
+}
+REFUSED = status.WS_1008_POLICY_VIOLATION
+
+STATUS_OF_KIND = {
+    Kind.CONFLICT: status.HTTP_409_CONFLICT,
+    Kind.UNPROCESSABLE: status.HTTP_422_UNPROCESSABLE_CONTENT,
+    Kind.UNAVAILABLE: status.HTTP_503_SERVICE_UNAVAILABLE,
+    Kind.INTERNAL_ERROR: status.HTTP_500_INTERNAL_SERVER_ERROR,
+}
+
+
+def problem(
+    code: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    """Build a problem details response; `members` extend its body."""
+    body = {"title": responses.get(code, "Error"), "status": code, "detail": detail, **members}
+    return JSONResponse(body, code, headers, media_type="application/problem+json")
+
+
+def name_of(connection: HTTPConnection) -> str:
+    """Name a request in a line of the log, such as GET /health/ready."""
+    return f"{connection.scope.get('method', 'WEBSOCKET')} {connection.url.path}"
+
+
+async def answer(connection: HTTPConnection, response: Response) -> Response | None:
+    """Give a response; a websocket refuses its handshake with it, or is closed with a code."""
+    if not isinstance(connection, WebSocket):
+        return response
+    if connection.application_state == WebSocketState.CONNECTING:
+        await connection.send_denial_response(response)
+    elif connection.application_state == WebSocketState.CONNECTED:
+        await connection.close(CLOSE_CODES.get(response.status_code, REFUSED))
+    return None
+
+
+async def on_database_error(connection: HTTPConnection, error: SQLAlchemyError) -> Response | None:
+    """Answer an error of the database."""
+    kind = kind_of(error)
+    code, bug = STATUS_OF_KIND[kind], kind is Kind.INTERNAL_ERROR
+    logger.log(
+        logging.ERROR if bug else logging.WARNING,
+        "%s is answered %d: %s",
+        name_of(connection),
+        code,
+        describe(error),
+        exc_info=error if bug else None,
+    )
+    headers = {"Retry-After": "1"} if kind is Kind.UNAVAILABLE else None
+    return await answer(connection, problem(code, DETAIL[code], headers))
+
+
+async def on_overload(connection: HTTPConnection, _error: Overloaded) -> Response | None:
+    """Answer a request for which there is neither a place nor one in the queue."""
+    detail = "The service is busy: try again in a moment."
+    response = problem(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+    return await answer(connection, response)
+
+
+async def on_http_exception(connection: HTTPConnection, error: HTTPException) -> Response | None:
+    """Answer what an endpoint raised on purpose, or why FastAPI could not parse a body."""
+    headers = dict(error.headers) if error.headers else None
+    if not is_body_allowed_for_status_code(error.status_code):
+        return await answer(connection, Response(status_code=error.status_code, headers=headers))
+    cause = error.__cause__
+    if error.status_code == status.HTTP_400_BAD_REQUEST and cause is not None:
+        # Only the text of an OSError, such as a disk that is full, cannot be a part of the body.
+        logger.warning(
+            "%s is answered 400: %s",
+            name_of(connection),
+            repr(cause) if isinstance(cause, OSError) else type(cause).__name__,
+        )
+    return await answer(connection, problem(error.status_code, error.detail, headers))
+
+
+async def on_invalid_request(
+    connection: HTTPConnection, error: RequestValidationError | WebSocketRequestValidationError
+) -> Response | None:
+    """Answer a request that does not fit its endpoint, naming each place."""
+    errors = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+    detail = "Validation failed: see `errors`."
+    return await answer(
+        connection, problem(status.HTTP_422_UNPROCESSABLE_CONTENT, detail, errors=errors)
+    )
+
+
+def internal_error_response() -> JSONResponse:
+    """Build the answer to an unexpected exception; the server logs its traceback.
+
+    It closes the connection after an exception: a client that does not know would lose its next
+    request on it.
+    """
+    return problem(
+        status.HTTP_500_INTERNAL_SERVER_ERROR,
+        DETAIL[status.HTTP_500_INTERNAL_SERVER_ERROR],
+        {"Connection": "close"},
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Give the application these answers."""
+    app.exception_handler(HTTPException)(on_http_exception)
+    app.exception_handler(RequestValidationError)(on_invalid_request)
+    app.exception_handler(WebSocketRequestValidationError)(on_invalid_request)
+    app.exception_handler(SQLAlchemyError)(on_database_error)
+    app.exception_handler(Overloaded)(on_overload)

@@ -1,0 +1,31 @@
+"""Health, for those who watch over the service."""
+
+from fastapi import APIRouter, Request, Response, status
+
+from app.database import Database
+from app.web.errors import problem
+from app.web.openapi import NotReady, Ready
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+TIMEOUT = 2.0  # seconds
+
+
+@router.get("/live")
+async def live() -> dict[str, str]:
+    """Tell that the process answers, without the database."""
+    return {"status": "ok"}
+
+
+@router.get("/ready", response_model=Ready, responses={503: {"model": NotReady}})
+async def ready(request: Request) -> Response | Ready:
+    """Tell whether the database answers too, on a connection beside those of requests."""
+    db: Database = request.state.db
+    if await db.probe.succeeds(TIMEOUT):
+        return Ready(status="ok", parts={"database": "ok"})
+    return problem(
+        status.HTTP_503_SERVICE_UNAVAILABLE,
+        "The database does not answer.",
+        {"Retry-After": "1"},
+        parts={"database": "down"},
+    )

@@ -1,0 +1,41 @@
+"""Many rows at once, by COPY."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase
+
+from app.database.copying import UNFIT_VALUE, as_database_error, copy_of
+
+
+async def store_rows(
+    session: AsyncSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Store rows of one table in the transaction of the session, all or none.
+
+    A row is a dictionary by the names of attributes. Types and defaults of columns apply as
+    with `session.add`; events, cascades and relationships do not. It is fastest where all
+    rows have the same keys. Raises `DBAPIError` like any other statement.
+    """
+    if not rows:
+        return
+    await session.execute(text("SELECT 1"))  # begins the transaction; a reader refuses it
+    connection = await session.connection()
+    copy = await connection.run_sync(copy_of, model, rows)
+    if copy is None:
+        await session.execute(insert(model), rows)
+        return
+    raw = await connection.get_raw_connection()
+    driver: Any = raw.driver_connection
+    try:
+        await driver.copy_records_to_table(
+            copy.table.name,
+            schema_name=copy.table.schema,
+            columns=copy.columns,
+            records=copy.records,
+        )
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, *UNFIT_VALUE) as error:
+        raise as_database_error(error, copy.statement) from error

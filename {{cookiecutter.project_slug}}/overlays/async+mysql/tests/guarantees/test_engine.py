@@ -1,0 +1,39 @@
+"""Readers are in AUTOCOMMIT; what a session writes waits for its commit."""
+
+import pytest
+from sqlalchemy import Integer, func, insert, literal_column, select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.database import Database
+from tests.guarantees.products import Product
+
+pytestmark = pytest.mark.commits
+
+AUTOCOMMIT = select(literal_column("@@autocommit", Integer))
+LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
+
+
+async def test_autocommit_is_for_readers_alone(db: Database) -> None:
+    for _ in range(2):  # on a new connection, and on one that was idle
+        async with db.sessions.begin() as session:
+            assert await session.scalar(AUTOCOMMIT) == 0
+        async with db.readers() as reader:
+            assert await reader.scalar(AUTOCOMMIT) == 1
+
+
+async def test_a_statement_that_fails_leaves_no_transaction_to_a_reader(db: Database) -> None:
+    for _ in range(2):
+        async with db.sessions() as session:
+            with pytest.raises(DBAPIError):
+                await session.execute(text("SELECT nothing FROM nowhere"))
+        async with db.readers() as reader:
+            assert await reader.scalar(AUTOCOMMIT) == 1
+
+
+async def test_what_follows_a_statement_that_commits_is_rolled_back(db: Database) -> None:
+    for _ in range(2):
+        async with db.sessions() as session:
+            await session.execute(text("TRUNCATE TABLE test_products"))
+            await session.execute(insert(Product), [LAMP])
+        async with db.readers() as reader:
+            assert await reader.scalar(select(func.count()).select_from(Product)) == 0

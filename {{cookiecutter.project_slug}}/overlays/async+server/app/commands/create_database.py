@@ -1,0 +1,63 @@
+"""Create the database that `DATABASE_URL` names: `uv run poe create-db`."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.database.dialect import CREATE_DATABASE, MAINTENANCE_DATABASE
+from app.database.migrations.run import reason
+from app.settings import Settings
+
+
+@asynccontextmanager
+async def maintenance_connection(settings: Settings) -> AsyncGenerator[AsyncConnection]:
+    """Connect to a database that every server has, where each statement stands alone."""
+    url = settings.database_url.set(database=MAINTENANCE_DATABASE)
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    async with engine.connect() as connection:
+        yield connection
+    await engine.dispose()
+
+
+async def exists(settings: Settings) -> bool:
+    """Tell whether there is a connection to the database."""
+    engine = create_async_engine(settings.database_url, poolclass=NullPool)
+    try:
+        async with engine.connect():
+            return True
+    except DBAPIError:
+        return False
+
+
+async def create_database(settings: Settings) -> bool:
+    """Create the database unless it exists; tell whether that was necessary."""
+    if await exists(settings):
+        return False
+    async with maintenance_connection(settings) as connection:
+        name = connection.dialect.identifier_preparer.quote(settings.database_url.database or "")
+        await connection.execute(text(CREATE_DATABASE.format(name)))
+    return True
+
+
+async def main() -> None:
+    """Create the database and say so; where that fails, say why and exit with code 1."""
+    settings = Settings()
+    url = settings.database_url.set(query={})
+    try:
+        created = await create_database(settings)
+    except DBAPIError as error:
+        sys.exit(
+            f"Cannot create {url}: {reason(error)};"
+            " check DATABASE_URL, whose user must be allowed to create databases"
+        )
+    sys.stdout.write(f"{url} {'was created' if created else 'exists already'}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,155 @@
+"""The engine of the service, its session factories and units of work."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self, TypeVar, TypeVarTuple
+
+import anyio
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from app.database.admission import Queue
+from app.database.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, transaction_options
+from app.database.engine import engine_options, error_code, prepare
+from app.database.probe import Probe
+from app.database.read_only import refuse_writes
+from app.database.values import name_unfit_values
+from app.settings import Settings
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+logger = logging.getLogger(__name__)
+
+CLOSING = 3.0  # seconds that the end waits for transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One per process, made when the app starts, found at `request.state.db`."""
+
+    engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+    readers: async_sessionmaker[AsyncSession]
+    probe: Probe
+    requests: Queue
+    places: anyio.Semaphore  # connections of units of work outside requests
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Make the engine and its session factories; connections open when they are needed."""
+        engine = create_async_engine(settings.database_url, **engine_options(settings))
+        prepare(engine.sync_engine)
+        name_unfit_values(engine.sync_engine)
+        sessions = async_sessionmaker(
+            engine,
+            expire_on_commit=False,  # an answer is written after the commit
+            close_resets_only=False,  # a closed session stays closed: nothing leaks behind it
+        )
+        reading = engine.execution_options(**READER_OPTIONS)
+        refuse_writes(reading.sync_engine)
+        readers = async_sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
+        requests = Queue(settings.request_connections, settings.database_max_waiting)
+        units = settings.unit_connections
+        places = anyio.Semaphore(units, max_value=units, fast_acquire=True)
+        probe = Probe(readers, limit=3 * settings.database_pool_timeout)  # hosts may be silent
+        return cls(engine, sessions, readers, probe, requests, places)
+
+    async def aclose(self) -> None:
+        """Close every connection in the pool, once what was cancelled has been rolled back."""
+        await self.probe.aclose()
+        with anyio.move_on_after(CLOSING):
+            for semaphore in (self.requests.semaphore, self.places):
+                for _ in range(semaphore.max_value or 0):
+                    await semaphore.acquire()
+        await self.engine.dispose()
+
+    async def run(
+        self,
+        work: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+        attempts: int = 5,
+    ) -> T:
+        """Run `work` as one transaction, again from its start when the database asks for that.
+
+        After a serialization failure or a deadlock, `work` gets a new session, up to
+        `attempts` times, after a pause with full jitter (up to 20 ms, doubled each time).
+        So it must change nothing but the database. The last error is raised as it came.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self.begun(isolation, read_only=read_only) as session:
+                    return await work(session)
+            except DBAPIError as error:
+                if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+    @asynccontextmanager
+    async def begun(
+        self, isolation: Isolation | None, *, read_only: bool
+    ) -> AsyncGenerator[AsyncSession]:
+        """Begin a transaction with its options."""
+        async with self.sessions.begin() as session:
+            options = transaction_options(isolation, read_only=read_only)
+            await session.connection(execution_options=options)
+            yield session
+
+    @asynccontextmanager
+    async def unit(
+        self, *, isolation: Isolation | None = None, read_only: bool = False
+    ) -> AsyncGenerator[AsyncSession]:
+        """One transaction outside a request: in a stream, a loop, a websocket, a script.
+
+        It waits, first come first served and for as long as it takes, for one of the
+        connections beside those of requests. A unit inside a unit could wait for itself.
+        """
+        async with self.places, self.begun(isolation, read_only=read_only) as session:
+            yield session
+
+    async def run_in_background(
+        self,
+        work: Callable[[AsyncSession, *Ts], Awaitable[T]],
+        *args: *Ts,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+    ) -> T:
+        """Run `work(session, *args)` like `run`, when there is a place like for `unit`.
+
+        That it failed, or was cut off by a shutdown, is logged with its name.
+        """
+        name = getattr(work, "__qualname__", type(work).__qualname__)
+        try:
+            async with self.places:
+                return await self.run(
+                    lambda session: work(session, *args), isolation=isolation, read_only=read_only
+                )
+        except asyncio.CancelledError:
+            logger.warning("The unit of work %s was cut off", name)
+            raise
+        except Exception:
+            logger.error("The unit of work %s failed", name)  # noqa: TRY400  # it is raised
+            raise
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncGenerator[Database]:
+    """Keep a database open for as long as the app, a script or a test needs it."""
+    db = Database.connect(settings)
+    try:
+        yield db
+    finally:
+        await db.aclose()

@@ -1,0 +1,61 @@
+"""A deadline for every request, where `REQUEST_TIMEOUT` sets one."""
+
+import logging
+import math
+
+import anyio
+from fastapi import status
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.web.errors import problem
+
+logger = logging.getLogger(__name__)
+
+
+class Deadline:
+    """Pure ASGI: cancels a request that takes too long, which rolls it back, and answers 503.
+
+    The time ends where the response begins: streams and background tasks are not cut off.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        """Wrap `app`; `seconds` is the time that a response may take to begin."""
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            deadline.deadline = math.inf
+            await send(message)
+
+        with anyio.move_on_after(self.seconds) as deadline:
+            scope["state"]["deadline"] = deadline
+            await self.app(scope, receive, watched)
+        if not deadline.cancelled_caught:
+            return
+        logger.warning(
+            "%s %s was cut off after %g seconds", scope["method"], scope["path"], self.seconds
+        )
+        if not begun:
+            response = problem(
+                status.HTTP_503_SERVICE_UNAVAILABLE,
+                "The request took too long: try again.",
+                {"Retry-After": "1"},
+            )
+            await response(scope, receive, send)
+
+
+def lift_deadline(request: HTTPConnection) -> None:
+    """Lift the deadline: what is committed next must not be answered 503."""
+    deadline: anyio.CancelScope | None = getattr(request.state, "deadline", None)
+    if deadline is not None:
+        deadline.deadline = math.inf

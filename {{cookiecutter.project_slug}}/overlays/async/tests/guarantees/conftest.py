@@ -1,0 +1,119 @@
+"""What the tests of the guarantees have beside the other fixtures: tables and routes of their own."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    event,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.schema import CreateTable, DropTable
+
+from app.database import Database
+from app.settings import Settings
+from tests.guarantees.products import OwnBase, Product, create_app
+
+
+async def forget(connection: AsyncConnection) -> None:
+    """Give a connection back to the pool behind its back, so that its transaction has no end."""
+    await connection.run_sync(lambda it: it.connection.close())
+
+
+def delay_connections(db: Database, seconds: float) -> None:
+    """Make each connection of the pool take so long to open."""
+
+    def wait(connection: Any, _record: ConnectionPoolEntry) -> None:
+        connection.run_async(lambda _: asyncio.sleep(seconds))
+
+    event.listen(db.engine.sync_engine, "connect", wait)
+
+
+@contextmanager
+def broken_connections(db: Database, error: Exception) -> Generator[None]:
+    """Make each connection of the pool raise an error while it opens."""
+
+    def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
+        raise error
+
+    event.listen(db.engine.sync_engine, "connect", fail)
+    try:
+        yield
+    finally:
+        event.remove(db.engine.sync_engine, "connect", fail)
+
+
+@pytest.fixture(scope="session")
+def own_tables(settings: Settings) -> None:
+    """Create the tables that no migration knows."""
+
+    async def create() -> None:
+        engine = create_async_engine(settings.database_url, poolclass=NullPool)
+        async with engine.begin() as connection:
+            await connection.run_sync(OwnBase.metadata.create_all)
+        await engine.dispose()
+
+    asyncio.run(create())
+
+
+@pytest.fixture
+async def db(
+    own_tables: None, db: Database, request: pytest.FixtureRequest
+) -> AsyncIterator[Database]:
+    """The database with these tables, whose rows are deleted after a test that `commits`."""
+    yield db
+    if request.node.get_closest_marker("commits"):
+        async with db.sessions.begin() as session:
+            for table in reversed(OwnBase.metadata.sorted_tables):
+                await session.execute(table.delete())
+
+
+@pytest.fixture
+def app(own_tables: None, settings: Settings) -> FastAPI:
+    """The app with routes of the tests' own."""
+    return create_app(settings)
+
+
+@asynccontextmanager
+async def created(db: Database, metadata: MetaData) -> AsyncGenerator[None]:
+    """Keep tables of a test's own, for a test that `commits`."""
+    async with db.engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield
+    async with db.engine.begin() as connection:
+        await connection.run_sync(metadata.drop_all)
+
+
+@pytest.fixture
+async def notes(db: Database) -> AsyncIterator[Table]:
+    """A second table, whose rows refer to products, for a test that `commits`."""
+    key = ForeignKey(Product.__table__.c.id)
+    notes = Table("test_notes", MetaData(), Column("product_id", Integer, key))
+    async with db.engine.begin() as connection:
+        await connection.execute(CreateTable(notes))
+    yield notes
+    async with db.engine.begin() as connection:
+        await connection.execute(DropTable(notes))
+
+
+@pytest.fixture
+async def measures(db: Database) -> AsyncIterator[Table]:
+    """A table of numbers of several types, for a test that `commits`."""
+    numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
+    measures = Table("test_measures", MetaData(), *numbers)
+    async with db.engine.begin() as connection:
+        await connection.execute(CreateTable(measures))
+    yield measures
+    async with db.engine.begin() as connection:
+        await connection.execute(DropTable(measures))

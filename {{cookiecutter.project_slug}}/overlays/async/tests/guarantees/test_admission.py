@@ -1,0 +1,175 @@
+"""The pool is never oversubscribed; what it cannot serve is answered at once."""
+
+import asyncio
+import time
+from typing import Annotated
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Request
+from httpx2 import AsyncClient
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database import Database
+from app.dependencies import ReaderDep, SessionDep
+from app.settings import Settings
+from tests.conftest import ClientOf, at_once
+from tests.guarantees.products import Product, create_app
+
+pytestmark = pytest.mark.commits
+
+
+async def authenticate(session: SessionDep) -> int:
+    """As real services do: a query before the endpoint has begun."""
+    return await session.scalar(select(1)) or 0
+
+
+def add_slow_endpoint(app: FastAPI) -> None:
+    @app.get("/test-slow")
+    async def slow(session: SessionDep, user: Annotated[int, Depends(authenticate)]) -> int:
+        await session.scalar(select(1))
+        await asyncio.sleep(0.01)
+        return user
+
+
+async def test_three_hundred_at_once_are_all_answered(
+    settings: Settings, client_of: ClientOf
+) -> None:
+    app = create_app(settings.model_copy(update={"database_max_waiting": 300}))
+    add_slow_endpoint(app)
+    async with client_of(app) as client:
+        responses = await at_once(300, lambda: client.get("/test-slow"))
+    assert [response.status_code for response in responses] == [200] * 300
+
+
+async def test_what_finds_no_place_in_the_queue_hears_it_at_once(
+    settings: Settings, client_of: ClientOf
+) -> None:
+    app = create_app(settings.model_copy(update={"database_max_waiting": 5}))
+    add_slow_endpoint(app)
+    async with client_of(app) as client:
+        responses = await at_once(60, lambda: client.get("/test-slow"))
+    assert {response.status_code for response in responses} == {200, 503}
+    for response in responses:
+        assert response.status_code == 200 or response.headers["Retry-After"]
+
+
+async def test_every_slot_and_connection_comes_back(
+    app: FastAPI, client: AsyncClient, db: Database, settings: Settings
+) -> None:
+    add_slow_endpoint(app)
+    await at_once(50, lambda: client.get("/test-slow"))
+    assert db.requests.free == settings.request_connections
+    assert db.engine.pool.status().endswith("Current Checked out connections: 0")
+
+
+async def by_reader(reader: ReaderDep) -> AsyncSession:
+    await reader.scalar(select(1))
+    return reader
+
+
+async def by_session(session: SessionDep) -> AsyncSession:
+    await session.scalar(select(1))
+    return session
+
+
+async def nested(found: Annotated[AsyncSession, Depends(by_session)]) -> AsyncSession:
+    return found
+
+
+router = APIRouter(prefix="/test-both")
+
+
+@router.get("/authentication-by-session")
+async def reader_second(
+    session: Annotated[AsyncSession, Depends(by_session)], reader: ReaderDep
+) -> bool:
+    await reader.scalar(select(1))
+    return session is reader
+
+
+@router.get("/authentication-by-reader")
+async def session_second(
+    reader: Annotated[AsyncSession, Depends(by_reader)], session: SessionDep
+) -> bool:
+    await session.scalar(select(1))
+    return session is reader
+
+
+@router.get("/nested")
+async def session_last(
+    reader: ReaderDep, session: Annotated[AsyncSession, Depends(nested)]
+) -> bool:
+    await reader.scalar(select(1))
+    return session is reader
+
+
+@router.get("/of-the-router")
+async def reader_alone(request: Request, reader: ReaderDep) -> bool:
+    await reader.scalar(select(1))
+    return bool(request.state.transaction is reader)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["authentication-by-session", "authentication-by-reader", "nested", "of-the-router"],
+)
+async def test_a_request_that_reads_and_writes_has_one_connection(
+    path: str, settings: Settings, client_of: ClientOf
+) -> None:
+    """With two each, requests that have their first would wait for each other's second."""
+    app = create_app(settings.model_copy(update={"database_max_overflow": 0}))
+    of_the_router = [Depends(by_reader), Depends(by_session)] if path == "of-the-router" else []
+    app.include_router(router, dependencies=of_the_router)
+    async with client_of(app) as client:
+        responses = await at_once(60, lambda: client.get(f"/test-both/{path}"))
+    assert [(it.status_code, it.json()) for it in responses] == [(200, True)] * 60
+
+
+async def test_a_request_that_only_reads_waits_for_no_writer(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    @app.get("/probe")
+    async def probe(
+        user: Annotated[AsyncSession, Depends(by_reader)], reader: ReaderDep
+    ) -> list[str]:
+        names = await reader.scalars(select(Product.name))
+        return list(names)
+
+    async with db.sessions.begin() as writer:
+        writer.add(Product(name="Lamp", category="light", quantity=1))
+        await writer.flush()
+        begun = time.monotonic()
+        response = await client.get("/probe")
+        assert (response.status_code, response.json()) == (200, [])
+        assert time.monotonic() - begun < 5  # a lock may be waited for much longer
+
+
+@pytest.mark.parametrize(("size", "overflow"), [(1, 0), (1, 1), (2, 0)])
+def test_fewer_connections_than_a_service_needs_are_refused(
+    size: int, overflow: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_POOL_SIZE", str(size))
+    monkeypatch.setenv("DATABASE_MAX_OVERFLOW", str(overflow))
+    with pytest.raises(ValidationError, match=f"DATABASE_POOL_SIZE={size} and .* need 3"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("size", "overflow", "requests", "units"), [(10, 5, 10, 4), (10, 0, 8, 1), (1, 2, 1, 1)]
+)
+def test_some_connections_are_kept_for_other_work(
+    size: int, overflow: int, requests: int, units: int
+) -> None:
+    settings = Settings(database_pool_size=size, database_max_overflow=overflow)
+    assert (settings.request_connections, settings.unit_connections) == (requests, units)
+
+
+@pytest.mark.parametrize("name", ["pool_size", "max_overflow", "max_waiting", "pool_timeout"])
+def test_a_setting_that_makes_no_sense_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"DATABASE_{name.upper()}", "-1")
+    with pytest.raises(ValidationError, match=f"database_{name}\n.*should be greater than"):
+        Settings()

@@ -1,0 +1,203 @@
+"""Many rows are stored as one is, and are part of the transaction like one."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import (
+    JSON,
+    Dialect,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    String,
+    TypeDecorator,
+    func,
+    select,
+    type_coerce,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base, Database, Timestamped, store_rows
+from app.database.read_only import ReadOnlyError
+from tests.guarantees.conftest import created
+from tests.guarantees.products import Product
+
+pytestmark = pytest.mark.commits
+
+
+class Sealed(TypeDecorator[str]):
+    """Stores something else than the text that it is given, as a type that encrypts does."""
+
+    impl = String(100)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value[::-1] if value else value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        return value[::-1] if value else value
+
+
+class SampleColor(Enum):
+    RED = "a red one"
+    BLUE = "a blue one"
+
+
+class Own(Base):
+    __abstract__ = True
+    metadata = MetaData()
+
+
+class SampleThing(Timestamped, Own):
+    """A column of every common type, and every way to fill one that is left out."""
+
+    __tablename__ = "test_things"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sealed: Mapped[str] = mapped_column(Sealed)
+    color: Mapped[SampleColor]
+    extra: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    key: Mapped[UUID]
+    amount: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+    ratio: Mapped[float]
+    blob: Mapped[bytes] = mapped_column(LargeBinary)
+    moment: Mapped[datetime]
+    day: Mapped[date]
+    hour: Mapped[time]
+    pause: Mapped[timedelta]
+    flag: Mapped[bool]
+    label: Mapped[str | None] = mapped_column("label text", String(100))
+    scalar: Mapped[int] = mapped_column(default=7)
+    made: Mapped[UUID] = mapped_column(default=uuid4)
+    by_server: Mapped[str] = mapped_column(String(20), server_default="from the server")
+    version: Mapped[int] = mapped_column()
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class SampleStamped(Own):
+    """A default that is SQL, and one that asks for the other values."""
+
+    __tablename__ = "test_stamped"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    lower: Mapped[str] = mapped_column(String(100), default=func.lower("BY SQL"))
+    copy: Mapped[str] = mapped_column(
+        String(100), default=lambda context: context.get_current_parameters()["name"]
+    )
+
+
+THING: dict[str, Any] = {
+    "sealed": "me@example.com",
+    "color": SampleColor.BLUE,
+    "extra": {"a": [1, None, "é\t\\"]},
+    "key": UUID(int=2**127),
+    "amount": Decimal("1234.50"),
+    "ratio": 0.1,
+    "blob": b"\x00\\\n\xff",
+    "moment": datetime(2026, 12, 1, 10, 0, 0, 250_000, UTC),
+    "day": date(2026, 12, 1),
+    "hour": time(10, 30),
+    "pause": timedelta(days=1, seconds=2),
+    "flag": True,
+    "label": "tab\t and \\N",
+}
+
+STRANGE = "tab\t line\n back\\slash \\N é 🚀 'quote'"
+ROWS = [
+    {"name": STRANGE, "category": "strange", "quantity": 1},
+    *({"name": f"Lamp {number}", "category": "light", "quantity": 2} for number in range(2000)),
+]
+
+
+async def count_products(db: Database) -> int:
+    async with db.readers() as reader:
+        return await reader.scalar(select(func.count()).select_from(Product)) or 0
+
+
+async def test_many_rows_are_stored_as_they_are(db: Database) -> None:
+    async with db.sessions.begin() as session:
+        await store_rows(session, Product, ROWS)
+        await store_rows(session, Product, [])
+    assert await count_products(db) == len(ROWS)
+    async with db.readers() as reader:
+        found = await reader.scalar(select(Product.name).where(Product.category == "strange"))
+    assert found == STRANGE
+
+
+@pytest.mark.parametrize("again", [[], ROWS[:1]], ids=["a bug", "a duplicate"])
+async def test_many_rows_are_rolled_back_with_their_transaction(
+    again: list[dict[str, object]], db: Database
+) -> None:
+    async def store_and_fail() -> None:
+        async with db.sessions.begin() as session:
+            await store_rows(session, Product, ROWS)
+            await store_rows(session, Product, again)
+            raise ValueError("a bug")
+
+    with pytest.raises((DBAPIError, ValueError)):
+        await store_and_fail()
+    assert await count_products(db) == 0
+
+
+async def test_a_reader_stores_no_rows(db: Database) -> None:
+    async with db.readers() as reader:
+        with pytest.raises(ReadOnlyError):
+            await store_rows(reader, Product, ROWS)
+    assert await count_products(db) == 0
+
+
+async def test_many_rows_are_stored_as_one_is(db: Database) -> None:
+    bare = THING | {"extra": None, "label": None}
+    async with created(db, Own.metadata):
+        async with db.sessions.begin() as session:
+            session.add(SampleThing(**THING))
+            await session.flush()
+            session.add(SampleThing(**bare))
+            await session.flush()
+            await store_rows(session, SampleThing, [THING, bare])
+        async with db.sessions() as session:
+            things = (await session.scalars(select(SampleThing).order_by(SampleThing.id))).all()
+            raw = await session.scalars(select(type_coerce(SampleThing.sealed, String)))
+            assert {*raw} == {THING["sealed"][::-1]}
+        one, one_bare, many, many_bare = (
+            {name: getattr(it, name) for name in [*THING, "scalar", "by_server", "version"]}
+            for it in things
+        )
+        assert (many, many_bare) == (one, one_bare)
+        assert many["color"] is SampleColor.BLUE
+        assert (many["scalar"], many["by_server"], many["version"]) == (7, "from the server", 1)
+        assert len({it.made for it in things}) == len(things)
+        now = datetime.now(UTC)
+        assert all(now - timedelta(seconds=60) < it.created_at <= it.updated_at for it in things)
+
+
+async def test_defaults_that_only_an_insert_can_make_are_made(db: Database) -> None:
+    rows = [{"name": "One"}, {"name": "Two"}]
+    async with created(db, Own.metadata):
+        async with db.sessions.begin() as session:
+            await store_rows(session, SampleStamped, rows)
+            await store_rows(
+                session, SampleStamped, [{"name": "Three"}, {"name": "4", "copy": "5"}]
+            )
+        async with db.sessions() as session:
+            found = (await session.scalars(select(SampleStamped).order_by(SampleStamped.id))).all()
+    assert [it.copy for it in found] == ["One", "Two", "Three", "5"]
+    assert {it.lower for it in found} == {"by sql"}
+
+
+async def test_a_null_gets_the_default_as_it_does_alone(db: Database) -> None:
+    async with created(db, Own.metadata):
+        async with db.sessions.begin() as session:
+            await store_rows(
+                session, SampleThing, [THING, THING | {"scalar": None, "by_server": None}]
+            )
+        async with db.sessions() as session:
+            found = (await session.scalars(select(SampleThing))).all()
+    assert [(it.scalar, it.by_server) for it in found] == [(7, "from the server")] * 2

@@ -1,0 +1,80 @@
+"""Connections are set up as they should be, and tests keep to a database of their own."""
+
+import pytest
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.database import Database, connected
+from app.settings import Settings
+from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID, ZONE
+from tests.guarantees.conftest import forget
+from tests.guarantees.products import Product
+
+
+async def test_the_development_database_is_never_touched(db: Database) -> None:
+    async with db.sessions() as session:
+        current = await session.scalar(text(CURRENT_DATABASE))
+    development = Settings().database_url.database
+    assert current != development
+    assert "_test" in str(current)
+
+
+@pytest.mark.parametrize(("question", "answer"), [*LIMITS.items(), *ZONE.items()])
+async def test_every_connection_is_set_up(question: str, answer: object, db: Database) -> None:
+    async with db.sessions() as session:
+        assert await session.scalar(text(question)) == answer
+
+
+@pytest.mark.parametrize(("question", "answer"), ZONE.items())
+async def test_migrations_connect_in_utc_too(question: str, answer: object, db: Database) -> None:
+    engine = create_async_engine(db.engine.url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        assert await connection.scalar(text(question)) == answer
+    await engine.dispose()
+
+
+@pytest.mark.commits
+@pytest.mark.parametrize(("question", "answer"), ANSWERS.items())
+async def test_what_the_url_says_holds(
+    question: str, answer: object, db: Database, settings: Settings
+) -> None:
+    url = settings.database_url.update_query_dict(SAID)
+    told = settings.model_copy(update={"database_url": url})
+    async with connected(told) as second, second.sessions() as session:
+        assert await session.scalar(text(question)) == answer
+
+
+async def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Database) -> None:
+    async with connected(settings) as second:
+        async with second.readers() as reader:
+            await reader.execute(select(1))
+        assert "Connections in pool: 1" in second.engine.pool.status()
+    assert "Connections in pool: 0" in second.engine.pool.status()
+
+
+@pytest.mark.parametrize("_round", [1, 2])
+async def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int) -> None:
+    async with db.sessions.begin() as session:
+        session.add(Product(name="Lamp", category="light", quantity=1))
+    async with db.readers() as reader:
+        assert await reader.scalar(select(func.count()).select_from(Product)) == 1
+
+
+@pytest.mark.commits
+async def test_a_transaction_that_was_left_open_is_rolled_back(db: Database) -> None:
+    async def count_products() -> int | None:
+        async with db.readers() as reader:
+            return await reader.scalar(select(func.count()).select_from(Product))
+
+    assert await count_products() == 0
+    connection = await db.engine.connect()  # the pool has this one alone
+    await connection.execute(
+        insert(Product), [{"name": "Lamp", "category": "light", "quantity": 1}]
+    )
+    await forget(connection)
+    assert await count_products() == 0
+    async with db.sessions.begin() as session:
+        await session.execute(select(1))
+    assert await count_products() == 0
+    assert "Connections in pool: 1 " in db.engine.pool.status()

@@ -1,0 +1,219 @@
+"""Each error of the database has one meaning, and its answer gives nothing away."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, HTTPException, Request
+from httpx2 import AsyncClient, Response
+from sqlalchemy import Table, delete, insert, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import StaleDataError
+
+from app.database import Database, store_rows
+from app.dependencies import ReaderDep, SessionDep
+from app.settings import Settings
+from tests.conftest import ClientOf
+from tests.dialect import DEMOTE, NAN, REFUSED, UNFIT
+from tests.guarantees.products import Product, create_app
+
+pytestmark = pytest.mark.commits
+
+LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
+
+
+# Each is refused by some driver itself, in a way of its own.
+VALUES: dict[str, dict[str, Any]] = {
+    "NUL": {"name": "a\0b"},
+    "no character": {"name": "\ud800"},
+    "2**70": {"quantity": 2**70},
+}
+
+
+def assert_problem(response: Response, code: int) -> None:
+    assert response.status_code == code, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert ("Retry-After" in response.headers) == (code == 503)
+    for secret in ("INSERT", "test_products", "Lamp", "constraint", "xxx"):
+        assert secret not in response.text
+
+
+async def insert_product(app: FastAPI, client: AsyncClient, values: dict[str, Any]) -> Response:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        await session.execute(insert(Product).values(**values))
+
+    return await client.post("/probe")
+
+
+async def test_a_duplicate_is_a_conflict(app: FastAPI, client: AsyncClient) -> None:
+    await client.post("/test-products", json=LAMP)
+    assert_problem(await insert_product(app, client, LAMP), 409)
+
+
+@pytest.mark.parametrize("values", UNFIT.values(), ids=UNFIT)
+async def test_a_value_that_does_not_fit_is_refused(
+    values: dict[str, Any], app: FastAPI, client: AsyncClient
+) -> None:
+    assert_problem(await insert_product(app, client, LAMP | values), 422)
+
+
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("way", ["insert", "store_rows", "select"])
+async def test_a_value_that_the_driver_refuses_is_no_bug(
+    values: dict[str, Any], way: str, app: FastAPI, client: AsyncClient
+) -> None:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        if way == "insert":
+            await session.execute(insert(Product).values(**LAMP | values))
+        elif way == "store_rows":
+            await store_rows(session, Product, [LAMP | values])
+        else:
+            await session.execute(select(Product).filter_by(**values))
+
+    response = await client.post("/probe")
+    if response.status_code != 200:
+        assert_problem(response, 422)
+
+
+async def test_a_reference_to_nothing_is_a_conflict(
+    app: FastAPI, client: AsyncClient, notes: Table
+) -> None:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        await session.execute(insert(notes).values(product_id=404))
+
+    assert_problem(await client.post("/probe"), 409)
+
+
+async def test_an_unusual_code_is_answered_as_it_was_raised(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.get("/probe")
+    async def probe() -> None:
+        raise HTTPException(499, "The client went away.", headers={"X-Why": "gone"})
+
+    response = await client.get("/probe")
+    assert (response.status_code, response.headers["X-Why"]) == (499, "gone")
+    assert response.json() == {"title": "Error", "status": 499, "detail": "The client went away."}
+
+
+async def test_a_status_without_a_body_has_none(app: FastAPI, client: AsyncClient) -> None:
+    @app.get("/probe")
+    async def probe() -> None:
+        raise HTTPException(304, headers={"ETag": "x"})
+
+    response = await client.get("/probe")
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["ETag"] == "x"
+
+
+async def test_an_error_of_ours_is_no_fault_of_the_client(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    @app.get("/probe")
+    async def probe(session: SessionDep) -> None:
+        await session.execute(text("SELECT nothing FROM nowhere"))
+
+    assert_problem(await client.get("/probe"), 500)
+
+
+async def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
+    settings: Settings, client_of: ClientOf
+) -> None:
+    small = {"database_pool_size": 3, "database_max_overflow": 0, "database_pool_timeout": 1}
+    app = create_app(settings.model_copy(update=small))
+
+    @app.get("/probe")
+    async def probe(request: Request, session: SessionDep) -> None:
+        await session.execute(text("SELECT 1"))
+        async with request.state.db.readers() as second, request.state.db.readers() as third:
+            await second.execute(select(1))
+            await third.execute(select(1))
+            async with request.state.db.readers() as one_too_many:
+                await one_too_many.execute(select(1))
+
+    async with client_of(app) as client:
+        assert_problem(await client.get("/probe"), 503)
+
+
+@pytest.mark.parametrize("parts", REFUSED.values(), ids=REFUSED)
+async def test_a_database_that_refuses_logins_is_no_fault_of_the_client(
+    parts: dict[str, Any], settings: Settings, client_of: ClientOf
+) -> None:
+    url = settings.database_url.set(**parts)
+    app = create_app(settings.model_copy(update={"database_url": url}))
+    async with client_of(app) as client:
+        assert_problem(await client.get("/test-products"), 503)
+        assert_problem(await client.post("/test-products", json=LAMP), 503)
+        assert_problem(await client.get("/health/ready"), 503)
+
+
+@pytest.mark.parametrize("column", ["ratio", "price"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+async def test_what_is_no_number_is_stored_as_it_is_or_refused(
+    column: str, value: str, app: FastAPI, client: AsyncClient, measures: Table
+) -> None:
+    given = {"ratio": float(value), "price": Decimal(value)}[column]
+
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        await session.execute(insert(measures), [{column: given}])
+
+    @app.get("/probe")
+    async def stored(reader: ReaderDep) -> str:
+        return str(await reader.scalar(select(measures.c[column])))
+
+    response = await client.post("/probe")
+    if value == "nan":
+        assert response.status_code == NAN
+    if response.status_code != 200:
+        assert_problem(response, 422)
+    else:
+        read = await client.get("/probe")
+        assert float(read.json()) == pytest.approx(given, nan_ok=True)
+
+
+async def test_a_row_that_was_changed_meanwhile_is_a_conflict_and_not_tried_again(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    tries: list[int] = []
+
+    async def work(session: AsyncSession) -> None:
+        tries.append(1)
+        product = Product(**LAMP)
+        session.add(product)
+        await session.flush()
+        await session.execute(delete(Product), execution_options={"synchronize_session": False})
+        product.quantity += 1
+
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        await work(session)
+
+    assert_problem(await client.post("/probe"), 409)
+    with pytest.raises(StaleDataError):
+        await db.run(work)
+    assert len(tries) == 2
+
+
+async def test_a_connection_that_takes_no_writes_any_more_is_renewed(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    async with db.sessions.begin() as session:
+        connection = await session.connection()
+        await connection.exec_driver_sql(DEMOTE)
+    assert_problem(await client.post("/test-products", json=LAMP), 503)
+    created = await client.post("/test-products", json=LAMP)
+    assert created.status_code == 201, created.text
+
+
+async def test_a_connection_is_kept_where_the_unit_of_work_was_to_read_only(db: Database) -> None:
+    async def work(session: AsyncSession) -> None:
+        await session.execute(insert(Product).values(**LAMP))
+
+    with pytest.raises(DBAPIError) as refused:
+        await db.run(work, read_only=True)
+    assert not refused.value.connection_invalidated

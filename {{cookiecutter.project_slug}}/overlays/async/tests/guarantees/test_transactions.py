@@ -1,0 +1,169 @@
+"""A response tells the truth: it follows the commit, and an error leaves nothing behind."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
+from httpx2 import AsyncClient
+from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from app.database import Database
+from app.dependencies import ReaderDep, SessionDep
+from tests.dialect import FAIL_AT_COMMIT, PAUSE
+from tests.guarantees.products import Product
+
+pytestmark = pytest.mark.commits
+
+
+def lamp() -> Product:
+    return Product(name="Lamp", category="light", quantity=1)
+
+
+async def count_products(db: Database) -> int:
+    async with db.readers() as reader:
+        return await reader.scalar(select(func.count()).select_from(Product)) or 0
+
+
+async def test_a_commit_that_fails_is_an_error_response(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    @app.post("/probe", status_code=201)
+    async def probe(session: SessionDep) -> str:
+        session.add(lamp())
+        await session.flush()
+        for statement in FAIL_AT_COMMIT:
+            await session.execute(text(statement))
+        await asyncio.sleep(PAUSE)
+        return "stored"
+
+    response = await client.post("/probe")
+    assert response.status_code in {409, 503}
+    assert await count_products(db) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(HTTPException(418), 418), (ValueError("a bug"), 500)], ids=["http", "bug"]
+)
+async def test_any_exception_rolls_back(
+    error: Exception, code: int, app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        session.add(lamp())
+        await session.flush()
+        raise error
+
+    response = await client.post("/probe")
+    assert response.status_code == code
+    assert await count_products(db) == 0
+
+
+async def test_a_failure_in_a_savepoint_leaves_the_rest(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> str:
+        session.add(lamp())
+        await session.flush()
+        try:
+            async with session.begin_nested():
+                session.add(lamp())
+        except IntegrityError:
+            session.add(Product(name="Another lamp", category="light", quantity=1))
+        return "stored"
+
+    response = await client.post("/probe")
+    assert response.json() == "stored"
+    assert await count_products(db) == 2
+
+
+async def test_several_tables_are_written_all_or_nothing(
+    app: FastAPI, client: AsyncClient, db: Database, notes: Table
+) -> None:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        product = lamp()
+        session.add(product)
+        await session.flush()
+        await session.execute(insert(notes).values(product_id=product.id))
+        await session.execute(insert(notes).values(product_id=product.id + 1))
+
+    response = await client.post("/probe")
+    assert response.status_code == 409
+    assert await count_products(db) == 0
+    async with db.readers() as reader:
+        assert await reader.scalar(select(func.count()).select_from(notes)) == 0
+
+
+async def test_a_response_that_does_not_fit_its_model_rolls_back(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    @app.post("/probe", response_model=int)
+    async def probe(session: SessionDep) -> str:
+        session.add(lamp())
+        await session.flush()
+        return "no integer"
+
+    response = await client.post("/probe")
+    assert response.status_code == 500
+    assert await count_products(db) == 0
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["stored", "rolled back"])
+async def test_a_reader_beside_a_session_is_that_session(
+    app: FastAPI, client: AsyncClient, db: Database, *, fails: bool
+) -> None:
+    """It may come first, and then is where the transaction ends."""
+
+    @app.post("/probe")
+    async def probe(reader: ReaderDep, session: SessionDep) -> int | None:
+        session.add(lamp())
+        found = await reader.scalar(select(func.count()).select_from(Product))
+        if fails:
+            raise HTTPException(418)
+        return found
+
+    response = await client.post("/probe")
+    assert response.status_code == (418 if fails else 200)
+    assert fails or response.json() == 1
+    assert await count_products(db) == (0 if fails else 1)
+
+
+async def test_a_background_task_sees_the_row(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    seen: list[int] = []
+
+    async def count_later(db: Database) -> None:
+        seen.append(await count_products(db))
+
+    @app.post("/probe")
+    async def probe(request: Request, session: SessionDep, tasks: BackgroundTasks) -> None:
+        session.add(lamp())
+        tasks.add_task(count_later, request.state.db)
+
+    await client.post("/probe")
+    assert seen == [1]
+
+
+async def test_a_stream_cannot_reopen_the_session_of_its_request(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    errors: list[str] = []
+
+    @app.get("/probe")
+    async def probe(session: SessionDep) -> StreamingResponse:
+        async def lines() -> AsyncIterator[str]:
+            try:
+                yield str(await session.scalar(select(1)))
+            except Exception as error:  # noqa: BLE001
+                errors.append(str(error))
+
+        return StreamingResponse(lines())
+
+    await client.get("/probe")
+    assert "closed" in errors[0]
+    assert db.engine.pool.status().endswith("Current Checked out connections: 0")

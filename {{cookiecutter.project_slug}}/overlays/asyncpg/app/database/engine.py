@@ -1,0 +1,93 @@
+"""How this service speaks to PostgreSQL through asyncpg."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import asyncpg
+from sqlalchemy import Dialect, Engine, ExceptionContext, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.database.dialect import OUTDATED, needs_new_connection
+from app.database.ping import ping_if_idle
+from app.settings import Settings
+from app.url_parameters import DSN_PARAMETERS
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Arguments for the engine; the server itself ends what runs or idles too long.
+
+    What the URL says comes after the settings, so that it wins.
+    """
+    limit = settings.database_statement_timeout * 1000  # milliseconds
+    said = settings.database_url.query
+    limits = f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
+    return {
+        "echo": settings.database_echo,
+        "hide_parameters": not settings.database_echo,
+        "pool_size": settings.database_pool_size,
+        "max_overflow": settings.database_max_overflow,
+        "pool_timeout": settings.database_pool_timeout,
+        "pool_recycle": settings.database_pool_recycle,
+        "connect_args": {
+            "connect_timeout": said.get("connect_timeout", settings.database_pool_timeout),
+            "options": f"{limits} {said.get('options', '')}".rstrip(),
+        },
+    }
+
+
+def error_code(error: BaseException | None) -> str | None:
+    """Give the SQLSTATE of an error, or `OUTDATED`.
+
+    What asyncpg refuses by itself has its SQLSTATE in the cause.
+    """
+    cause = getattr(error, "__cause__", None)
+    code: str | None = getattr(error, "sqlstate", None) or getattr(cause, "sqlstate", None)
+    if isinstance(cause, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
+        return OUTDATED
+    if code == "XX000" and "cache lookup failed for type" in str(error):  # never translated
+        return OUTDATED
+    return code
+
+
+def error_summary(error: BaseException | None) -> str:
+    """Give what an error tells without values of rows: its SQLSTATE, and a constraint's name."""
+    cause = getattr(error, "__cause__", None)
+    constraint = getattr(error, "constraint_name", None) or getattr(cause, "constraint_name", None)
+    return " ".join(filter(None, [error_code(error), constraint]))
+
+
+def prepare(engine: Engine) -> None:
+    """Make every connection of the engine keep the rules of this module."""
+    ping_if_idle(engine)
+    event.listen(engine, "handle_error", renew_connections)
+
+
+def renew_connections(context: ExceptionContext) -> None:
+    """Let the pool open new connections where those that it has cannot serve any more."""
+    if needs_new_connection(error_code(context.original_exception), context.connection):
+        context.is_disconnect = True
+
+
+@event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
+def connect(
+    dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> DBAPIConnection:
+    """Connect by the names that libpq has for things; whatever prevents it is one kind of error.
+
+    asyncpg lets through what the socket said, and what Python made of the address. The session
+    is in UTC, unless the URL says otherwise.
+    """
+    kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
+    if dsn := {name: kwargs.pop(name) for name in DSN_PARAMETERS & kwargs.keys()}:
+        kwargs["dsn"] = f"postgresql://?{urlencode(dsn)}"
+    if "connect_timeout" in kwargs:
+        kwargs["timeout"] = int(kwargs.pop("connect_timeout")) or None  # 0: no limit
+    if "statement_cache_size" in kwargs:
+        kwargs["statement_cache_size"] = int(kwargs["statement_cache_size"])
+    try:
+        return dialect.connect(*args, **kwargs)
+    except dialect.loaded_dbapi.Error:
+        raise
+    except Exception as error:
+        raise dialect.loaded_dbapi.OperationalError(str(error)) from error

@@ -1,0 +1,76 @@
+"""Many rows at once, by COPY."""
+
+from collections.abc import Sequence
+#% if cookiecutter.driver == "psycopg2"
+from datetime import date, time, timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+#% else
+from typing import Any
+
+import psycopg
+#% endif
+from sqlalchemy import insert, text
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from app.database.copying import UNFIT_VALUE, as_database_error, copy_of
+
+
+#% if cookiecutter.driver == "psycopg2"
+def written(value: object) -> str:
+    """Write a value as COPY reads it, or raise `TypeError`."""
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace("\t", "\\t")
+        return escaped.replace("\n", "\\n").replace("\r", "\\r")
+    if isinstance(value, (int, float, Decimal, UUID, date, time, timedelta)):
+        return str(value)  # a datetime is a date
+    if value is None:
+        return "\\N"
+    if isinstance(value, psycopg2.Binary):
+        return f"\\\\x{bytes(value.adapted).hex()}"
+    raise TypeError(f"COPY has no text for a {type(value).__name__}")
+
+
+#% endif
+def store_rows(
+    session: Session, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Store rows of one table in the transaction of the session, all or none.
+
+    A row is a dictionary by the names of attributes. Types and defaults of columns apply as
+    with `session.add`; events, cascades and relationships do not. It is fastest where all
+    rows have the same keys. Raises `DBAPIError` like any other statement.
+    """
+    if not rows:
+        return
+    session.execute(text("SELECT 1"))  # begins the transaction; a reader refuses it
+    connection = session.connection()
+    copy = copy_of(connection, model, rows)
+    if copy is None:
+        session.execute(insert(model), rows)
+        return
+    driver: Any = connection.connection.driver_connection
+    #% if cookiecutter.driver == "psycopg2"
+    try:
+        lines = "\n".join("\t".join(map(written, record)) for record in copy.records)
+    except TypeError:  # an array, for instance
+        session.execute(insert(model), rows)
+        return
+    try:
+        lines.encode()  # fails here, for psycopg2 would report a query that was cancelled
+        with driver.cursor() as cursor:
+            cursor.copy_expert(copy.statement, StringIO(lines))
+    except (psycopg2.Error, *UNFIT_VALUE) as error:
+        raise as_database_error(error, copy.statement) from error
+    #% else
+    try:
+        with driver.cursor() as cursor, cursor.copy(copy.statement) as stream:
+            for record in copy.records:
+                stream.write_row(record)
+    except (psycopg.Error, *UNFIT_VALUE) as error:
+        raise as_database_error(error, copy.statement) from error
+    #% endif

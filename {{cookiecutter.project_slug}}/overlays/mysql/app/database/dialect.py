@@ -1,0 +1,119 @@
+"""The types, transaction options and error numbers of MySQL and MariaDB."""
+
+import logging
+import time
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, Connection, func, select
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine.interfaces import ExecutionContext
+
+from app.settings import Settings
+
+Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+# The SQL types of `app/database/types.py`, and what the server fills in for a moment.
+UTC_DATETIME = mysql.DATETIME(fsp=6)
+TIME = mysql.TIME(fsp=6)
+DURATION = BigInteger()
+BYTES = mysql.LONGBLOB()
+NOW = func.utc_timestamp(6)
+
+# Every statement of a reader stands alone: no round trip to begin and to end.
+READER_OPTIONS: dict[str, Any] = {"mysql_autocommit": True}
+
+# Numbers from the servers' error references.
+CONFLICT_CODES = frozenset(
+    {1062, 1169, 1216, 1217, 1451, 1452, 1586, 1761, 1762}
+)  # unique, foreign key
+INVALID_CODES = frozenset(
+    {1048, 1138, 1264, 1292, 1364, 1366, 1406, 1690, 3819, 4025}  # null, range, length, check
+    | {3140}  # JSON
+)
+TRANSIENT_CODES = frozenset(
+    {1020, 1213, 1412, 1615}  # changed meanwhile, deadlock, schema changed, to prepare again
+)
+UNAVAILABLE_CODES = frozenset(
+    {1205}  # lock wait
+    | {1045, 1049, 1698}  # password, database, user
+    | {1040, 1042, 1043, 1053, 1077, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1203, 1226, 1927}
+    | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2026, 2055}  # of the client
+)
+TIMED_OUT_CODES = frozenset({1969, 3024})  # max_statement_time, max_execution_time
+LOCK_TIMED_OUT_CODES = frozenset({1205})  # lock_wait_timeout, innodb_lock_wait_timeout
+
+CREATE_DATABASE = "CREATE DATABASE {} CHARACTER SET utf8mb4"
+MAINTENANCE_DATABASE = "information_schema"  # every server has it
+CONNECTION_HINT = "where only the database is missing, create it with: uv run poe create-db"
+
+# The names of locks belong to the whole server, and may have 64 characters.
+MIGRATION_LOCK = select(
+    func.get_lock(func.sha2(func.concat("migrations of ", func.database()), 256), 0)
+)
+LOCK_SECONDS = 5  # that DDL waits for a table: all later queries on it wait behind the DDL
+AFTER_LOCK_TIMEOUT = "statements of that revision before it are stored, for DDL commits by itself"
+
+logger = logging.getLogger("alembic.env")
+
+
+def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
+    """Options for one transaction."""
+    options: dict[str, Any] = {}
+    if isolation:
+        options["isolation_level"] = isolation
+    if read_only:
+        options["mysql_read_only"] = True
+    return options
+
+
+def prepare_stream(_context: ExecutionContext) -> None:
+    """Leave it as it is: a stream of a reader needs no transaction here."""
+
+
+def needs_new_connection(error: BaseException, connection: Connection | None) -> bool:
+    """Tell whether an error means that connections must be opened anew.
+
+    No connection could be opened, or its server is a replica now, unless the unit of work was to read only.
+    """
+    if connection is None:
+        return True
+    return is_read_only(error) and not connection.get_execution_options().get("mysql_read_only")
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Tell whether the server takes no writes; 1290 names the option, which may be another."""
+    match error.args:
+        case (1792 | 1836, *_):
+            return True
+        case (1290, str(text), *_):
+            return "read-only" in text or "read_only" in text
+    return False
+
+
+def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
+    """Wait until no other process migrates this database; the lock ends with the connection.
+
+    It asks again and again, so that no limit on the time of a statement ends it, and with no
+    transaction open in between.
+    """
+
+    def locked() -> bool:
+        with connection.begin():
+            return bool(connection.scalar(MIGRATION_LOCK))
+
+    if locked():
+        return
+    logger.info("Waiting for the migration lock: another process migrates this database")
+    while not locked():
+        time.sleep(0.5)
+
+
+def limit_lock_waits(connection: Connection) -> None:
+    """Limit how long DDL waits for a table, unless the URL or a revision has set a limit.
+
+    The servers' own default is a day or a year.
+    """
+    connection.exec_driver_sql(
+        "SET lock_wait_timeout = CAST("
+        f"IF(@@lock_wait_timeout < 86400, @@lock_wait_timeout, {LOCK_SECONDS}) AS UNSIGNED)"
+    )

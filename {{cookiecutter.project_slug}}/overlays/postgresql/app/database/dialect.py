@@ -1,0 +1,116 @@
+"""PostgreSQL's types, transaction options and SQLSTATE codes."""
+
+import logging
+import time
+from typing import Any, Literal
+
+from sqlalchemy import Connection, DateTime, LargeBinary, Time, func, select
+from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.engine.interfaces import ExecutionContext
+
+from app.settings import Settings
+
+Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+# The SQL types of `app/database/types.py`, and what the server fills in for a moment: `now()` would be
+# the start of the transaction.
+UTC_DATETIME = DateTime(timezone=True)
+TIME = Time()
+DURATION = INTERVAL()
+BYTES = LargeBinary()
+NOW = func.statement_timestamp()
+
+# Every statement of a reader stands alone: no round trip for BEGIN and COMMIT.
+READER_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+
+# Codes from appendix A of the manual.
+CONFLICT_CODES = frozenset({"23503", "23505", "23P01"})  # foreign key, unique, exclusion
+INVALID_CODES = frozenset(
+    {"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23514"}
+)  # data, length, range, dates, characters, spelling, null, check
+# A prepared statement that is older than the schema; PostgreSQL has no code for just that.
+OUTDATED = "outdated"
+TRANSIENT_CODES = frozenset({"40001", "40P01", OUTDATED})  # serialization, deadlock
+UNAVAILABLE_CODES = frozenset(
+    {"08000", "08001", "08003", "08004", "08006", "08P01", "53300"}
+    | {"57P01", "57P02", "57P03", "57P05"}
+    | {"28000", "28P01", "3D000"}  # role, password, database
+    | {"25P03", "55P03"}  # idle in a transaction for too long, lock not available
+)
+READ_ONLY = "25006"
+TIMED_OUT_CODES = frozenset({"57014"})  # statement_timeout
+LOCK_TIMED_OUT_CODES = frozenset({"55P03"})  # lock_timeout
+
+CREATE_DATABASE = "CREATE DATABASE {}"
+MAINTENANCE_DATABASE = "postgres"  # every server has it
+CONNECTION_HINT = "where only the database is missing, create it with: uv run poe create-db"
+
+MIGRATION_LOCK = select(func.pg_try_advisory_lock(func.hashtext("migrations")))
+LOCK_SECONDS = 5  # that DDL waits for a table: all later queries on it wait behind the DDL
+AFTER_LOCK_TIMEOUT = "nothing of that revision is stored"
+
+logger = logging.getLogger("alembic.env")
+
+
+def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
+    """Options for one transaction."""
+    options: dict[str, Any] = {}
+    if isolation:
+        options["isolation_level"] = isolation
+    if read_only:
+        options["postgresql_readonly"] = True
+    return options
+
+
+def prepare_stream(context: ExecutionContext) -> None:
+    """Begin a transaction for a stream of a reader: a cursor of the server lives in one.
+
+    It ends with the session, and the pool leaves the next reader in AUTOCOMMIT.
+    """
+    connection: Any = context.root_connection.connection.dbapi_connection
+    dialect: Any = context.dialect
+    if dialect.detect_autocommit_setting(connection):  # otherwise it has a stream already
+        dialect.set_isolation_level(connection, "READ COMMITTED")
+
+
+def needs_new_connection(code: str | None, connection: Connection | None) -> bool:
+    """Tell whether an error means that connections must be opened anew.
+
+    No connection could be opened; its prepared statements are older than the schema; or its server is a
+    standby now, unless the unit of work was to read only.
+    """
+    if connection is None:
+        return True
+    if code == READ_ONLY:
+        return not connection.get_execution_options().get("postgresql_readonly")
+    return code == OUTDATED
+
+
+def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
+    """Wait until no other process migrates this database; the lock ends with the connection.
+
+    It asks again and again, with no transaction open in between: `CREATE INDEX CONCURRENTLY` of
+    the process that holds the lock waits for all transactions.
+    """
+
+    def locked() -> bool:
+        with connection.begin():
+            return bool(connection.scalar(MIGRATION_LOCK))
+
+    if locked():
+        return
+    logger.info("Waiting for the migration lock: another process migrates this database")
+    while not locked():
+        time.sleep(0.5)
+
+
+def limit_lock_waits(connection: Connection) -> None:
+    """Limit how long a transaction waits for a lock, unless the URL or the role has a limit.
+
+    `CREATE INDEX CONCURRENTLY` runs in no transaction, and no query waits behind it.
+    """
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql(
+            f"SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', true)"
+            " WHERE current_setting('lock_timeout') = '0'"
+        )

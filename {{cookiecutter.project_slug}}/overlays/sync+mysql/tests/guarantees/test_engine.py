@@ -1,0 +1,38 @@
+"""Readers are in AUTOCOMMIT; what a session writes waits for its commit."""
+
+import pytest
+from sqlalchemy import Integer, func, insert, literal_column, select, text
+from sqlalchemy.exc import DBAPIError
+
+from app.database import Database
+from tests.guarantees.products import Product
+
+pytestmark = pytest.mark.commits
+
+AUTOCOMMIT = select(literal_column("@@autocommit", Integer))
+LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
+
+
+def test_autocommit_is_for_readers_alone(db: Database) -> None:
+    for _ in range(2):  # on a new connection, and on one that was idle
+        with db.sessions.begin() as session:
+            assert session.scalar(AUTOCOMMIT) == 0
+        with db.readers() as reader:
+            assert reader.scalar(AUTOCOMMIT) == 1
+
+
+def test_a_statement_that_fails_leaves_no_transaction_to_a_reader(db: Database) -> None:
+    for _ in range(2):
+        with db.sessions() as session, pytest.raises(DBAPIError):
+            session.execute(text("SELECT nothing FROM nowhere"))
+        with db.readers() as reader:
+            assert reader.scalar(AUTOCOMMIT) == 1
+
+
+def test_what_follows_a_statement_that_commits_is_rolled_back(db: Database) -> None:
+    for _ in range(2):
+        with db.sessions() as session:
+            session.execute(text("TRUNCATE TABLE test_products"))
+            session.execute(insert(Product), [LAMP])
+        with db.readers() as reader:
+            assert reader.scalar(select(func.count()).select_from(Product)) == 0

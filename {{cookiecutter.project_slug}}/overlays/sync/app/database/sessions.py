@@ -1,0 +1,174 @@
+"""The engine of the service, its session factories and units of work."""
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self, TypeVar, TypeVarTuple
+
+import anyio
+import anyio.to_thread
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.database.admission import Queue
+from app.database.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, transaction_options
+from app.database.engine import engine_options, error_code, prepare
+from app.database.probe import Probe
+from app.database.read_only import refuse_writes
+from app.database.values import name_unfit_values
+from app.settings import Settings
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+logger = logging.getLogger(__name__)
+
+
+class Places:
+    """Connections of units of work outside requests, given out first come, first served."""
+
+    def __init__(self, count: int) -> None:
+        """Have `count` of them for threads, and as many threads for tasks of the event loop."""
+        self.free = threading.Semaphore(count)
+        self.queue = threading.Lock()
+        self.threads = anyio.CapacityLimiter(count)
+
+    def __enter__(self) -> None:
+        """Wait in this thread."""
+        with self.queue:  # one thread at a time: none that comes later takes what becomes free
+            self.free.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Give the connection to the next one."""
+        self.free.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One per process, made when the app starts, found at `request.state.db`."""
+
+    engine: Engine
+    sessions: sessionmaker[Session]
+    readers: sessionmaker[Session]
+    probe: Probe
+    requests: Queue
+    places: Places
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Make the engine and its session factories; connections open when they are needed."""
+        engine = create_engine(settings.database_url, **engine_options(settings))
+        prepare(engine)
+        name_unfit_values(engine)
+        sessions = sessionmaker(
+            engine,
+            expire_on_commit=False,  # an answer is written after the commit
+            close_resets_only=False,  # a closed session stays closed: nothing leaks behind it
+        )
+        reading = engine.execution_options(**READER_OPTIONS)
+        refuse_writes(reading)
+        readers = sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
+        requests = Queue(settings.request_connections, settings.database_max_waiting)
+        places = Places(settings.unit_connections)
+        return cls(engine, sessions, readers, Probe(readers), requests, places)
+
+    def close(self) -> None:
+        """Close every connection that rests in the pool."""
+        self.probe.close()
+        self.engine.dispose()
+
+    def run(
+        self,
+        work: Callable[[Session], T],
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+        attempts: int = 5,
+    ) -> T:
+        """Run `work` as one transaction, again from its start when the database asks for that.
+
+        After a serialization failure or a deadlock, `work` gets a new session, up to
+        `attempts` times, after a pause with full jitter (up to 20 ms, doubled each time).
+        So it must change nothing but the database. The last error is raised as it came.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                with self.begun(isolation, read_only=read_only) as session:
+                    return work(session)
+            except DBAPIError as error:
+                if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
+                    raise
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+    @contextmanager
+    def begun(self, isolation: Isolation | None, *, read_only: bool) -> Generator[Session]:
+        """Begin a transaction with its options."""
+        with self.sessions.begin() as session:
+            options = transaction_options(isolation, read_only=read_only)
+            session.connection(execution_options=options)
+            yield session
+
+    @contextmanager
+    def unit(
+        self, *, isolation: Isolation | None = None, read_only: bool = False
+    ) -> Generator[Session]:
+        """One transaction outside a request: in a script, a command, a thread of your own.
+
+        It waits, first come first served and for as long as it takes, for one of the
+        connections beside those of requests. It waits in its thread, so where that is one of
+        the server's, as in a stream, await `run_in_background`. A unit inside a unit could
+        wait for itself.
+        """
+        with self.places, self.begun(isolation, read_only=read_only) as session:
+            yield session
+
+    async def run_in_background(
+        self,
+        work: Callable[[Session, *Ts], T],
+        *args: *Ts,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+    ) -> T:
+        """Run `work(session, *args)` like `run`, when there is a place like for `unit`.
+
+        It waits on the event loop, and runs in a thread beside those of requests. That it
+        failed, or was cut off by a shutdown, is logged with its name.
+        """
+        name = getattr(work, "__qualname__", type(work).__qualname__)
+        begun = False
+
+        def run() -> T:
+            nonlocal begun
+            begun = True
+            with self.places:
+                return self.run(
+                    lambda session: work(session, *args), isolation=isolation, read_only=read_only
+                )
+
+        try:
+            return await anyio.to_thread.run_sync(run, limiter=self.places.threads)
+        except asyncio.CancelledError:
+            fate = "goes on in its thread until the process is killed" if begun else "was cut off"
+            logger.warning("The unit of work %s %s", name, fate)
+            raise
+        except Exception:
+            logger.error("The unit of work %s failed", name)  # noqa: TRY400  # it is raised
+            raise
+
+
+@contextmanager
+def connected(settings: Settings) -> Generator[Database]:
+    """Keep a database open for as long as the app, a script or a test needs it."""
+    db = Database.connect(settings)
+    try:
+        yield db
+    finally:
+        db.close()

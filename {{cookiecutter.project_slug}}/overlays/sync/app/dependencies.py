@@ -1,0 +1,74 @@
+"""From a request to its session: `SessionDep`, `ReaderDep`, and who gets one when."""
+
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Annotated
+
+import anyio
+import anyio.to_thread
+from fastapi import Depends
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
+
+from app.database import Database
+from app.web.deadline import check_deadline
+from app.web.routes import route_depends_on
+
+
+@asynccontextmanager
+async def admitted(request: HTTPConnection) -> AsyncGenerator[Database]:
+    """Hold one place for a request, however many sessions it asks for: two could deadlock."""
+    db: Database = request.state.db
+    if hasattr(request.state, "admitted"):
+        yield db
+        return
+    async with db.requests.place():
+        check_deadline(request)
+        request.state.admitted = True
+        yield db
+
+
+@asynccontextmanager
+async def ended_in_thread(context: AbstractContextManager[Session]) -> AsyncGenerator[Session]:
+    """Begin a session here, which sends nothing yet; end it in a thread, which may wait.
+
+    That thread is none of those that endpoints share: they may all be waiting for a lock
+    that this very commit gives back.
+    """
+    session = context.__enter__()
+    try:
+        yield session
+    finally:
+        one_more = anyio.CapacityLimiter(1)
+        await anyio.to_thread.run_sync(context.__exit__, *sys.exc_info(), limiter=one_more)
+
+
+# Both are `async`: a request that waits for a slot must not hold a thread, or those with a
+# connection find none to go on.
+async def get_session(request: HTTPConnection) -> AsyncGenerator[Session]:
+    """One transaction: committed before the response is sent, rolled back on any exception."""
+    if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
+        yield request.state.transaction
+        return
+    async with admitted(request) as db, ended_in_thread(db.sessions.begin()) as session:
+        request.state.transaction = session
+        yield session
+        check_deadline(request)
+
+
+async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:
+    """Reads, as cheaply as the database lets it (see `app/database/dialect.py`); refuses writes.
+
+    In a request that takes `SessionDep` too, it is that session: two would be two connections.
+    """
+    if route_depends_on(get_session, request):
+        async with asynccontextmanager(get_session)(request) as session:
+            yield session
+    else:
+        async with admitted(request) as db, ended_in_thread(db.readers()) as reader:
+            yield reader
+
+
+SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+ReaderDep = Annotated[Session, Depends(get_reader, scope="function")]

@@ -1,0 +1,111 @@
+"""What the tests of the guarantees have beside the other fixtures: tables and routes of their own."""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    create_engine,
+    event,
+)
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.schema import CreateTable, DropTable
+
+from app.database import Database
+from app.settings import Settings
+from tests.guarantees.products import OwnBase, Product, create_app
+
+
+def forget(connection: Connection) -> None:
+    """Give a connection back to the pool behind its back, so that its transaction has no end."""
+    connection.connection.close()
+
+
+def delay_connections(db: Database, seconds: float) -> None:
+    """Make each connection of the pool take so long to open."""
+
+    def wait(_connection: Any, _record: ConnectionPoolEntry) -> None:
+        time.sleep(seconds)
+
+    event.listen(db.engine, "connect", wait)
+
+
+@contextmanager
+def broken_connections(db: Database, error: Exception) -> Generator[None]:
+    """Make each connection of the pool raise an error while it opens."""
+
+    def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
+        raise error
+
+    event.listen(db.engine, "connect", fail)
+    try:
+        yield
+    finally:
+        event.remove(db.engine, "connect", fail)
+
+
+@pytest.fixture(scope="session")
+def own_tables(settings: Settings) -> None:
+    """Create the tables that no migration knows."""
+    engine = create_engine(settings.database_url, poolclass=NullPool)
+    OwnBase.metadata.create_all(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def db(own_tables: None, db: Database, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """The database with these tables, whose rows are deleted after a test that `commits`."""
+    yield db
+    if request.node.get_closest_marker("commits"):
+        with db.sessions.begin() as session:
+            for table in reversed(OwnBase.metadata.sorted_tables):
+                session.execute(table.delete())
+
+
+@pytest.fixture
+def app(own_tables: None, settings: Settings) -> FastAPI:
+    """The app with routes of the tests' own."""
+    return create_app(settings)
+
+
+@contextmanager
+def created(db: Database, metadata: MetaData) -> Generator[None]:
+    """Keep tables of a test's own, for a test that `commits`."""
+    metadata.create_all(db.engine)
+    yield
+    metadata.drop_all(db.engine)
+
+
+@pytest.fixture
+def notes(db: Database) -> Iterator[Table]:
+    """A second table, whose rows refer to products, for a test that `commits`."""
+    key = ForeignKey(Product.__table__.c.id)
+    notes = Table("test_notes", MetaData(), Column("product_id", Integer, key))
+    with db.engine.begin() as connection:
+        connection.execute(CreateTable(notes))
+    yield notes
+    with db.engine.begin() as connection:
+        connection.execute(DropTable(notes))
+
+
+@pytest.fixture
+def measures(db: Database) -> Iterator[Table]:
+    """A table of numbers of several types, for a test that `commits`."""
+    numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
+    measures = Table("test_measures", MetaData(), *numbers)
+    with db.engine.begin() as connection:
+        connection.execute(CreateTable(measures))
+    yield measures
+    with db.engine.begin() as connection:
+        connection.execute(DropTable(measures))

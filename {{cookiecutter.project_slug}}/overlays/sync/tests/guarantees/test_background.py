@@ -1,0 +1,165 @@
+"""Work outside requests waits for a connection of its own, and requests keep theirs."""
+
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from threading import Event
+
+import anyio.to_thread
+import pytest
+from fastapi import BackgroundTasks, FastAPI, Request
+from fastapi.responses import StreamingResponse
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.settings import Settings
+from tests.conftest import at_once
+from tests.guarantees.products import Product
+
+pytestmark = pytest.mark.commits
+
+
+def store(session: Session, name: str) -> None:
+    session.add(Product(name=name, category="later", quantity=1))
+    session.flush()
+    time.sleep(0.05)
+
+
+def count_products(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Product)) or 0
+
+
+def test_background_tasks_wait_and_requests_do_not(
+    app: FastAPI, client: TestClient, db: Database, settings: Settings
+) -> None:
+    """Tasks of requests and threads of one's own share the connections."""
+    numbers = count()
+    running: list[str] = []
+    peaks: list[int] = []
+
+    def count_and_store(session: Session, name: str) -> None:
+        running.append(name)
+        peaks.append(len(running))
+        store(session, name)
+        running.pop()
+
+    @app.post("/probe")
+    def probe(tasks: BackgroundTasks) -> None:
+        tasks.add_task(db.run_in_background, count_and_store, f"Lamp {next(numbers)}")
+
+    def in_a_thread() -> None:
+        with db.unit() as session:
+            count_and_store(session, f"Lamp {next(numbers)}")
+
+    with ThreadPoolExecutor() as pool:
+        posting = pool.submit(lambda: at_once(20, lambda: client.post("/probe")))
+        threads = pool.submit(at_once, 10, in_a_thread)
+        read = at_once(30, lambda: client.get("/test-products"))
+    assert {response.status_code for response in [*posting.result(), *read]} == {200}
+    assert threads.result()
+    with db.unit() as session:
+        assert count_products(session) == 30
+    # With one writer at a time a transaction has a connection before its lock: it is 1 there.
+    assert 1 <= max(peaks) <= settings.unit_connections
+
+
+def test_what_waits_in_the_background_holds_no_thread_of_requests(
+    app: FastAPI, client: TestClient, db: Database, settings: Settings
+) -> None:
+    free = Event()
+
+    def wait(_session: Session) -> None:
+        free.wait(20)
+
+    @app.post("/probe")
+    def probe(tasks: BackgroundTasks) -> None:
+        tasks.add_task(db.run_in_background, wait)
+
+    def leave_one_thread() -> None:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 1
+
+    assert client.portal
+    client.portal.call(leave_one_thread)
+    with ThreadPoolExecutor() as pool:
+        count = settings.unit_connections + 5
+        waiting = pool.submit(lambda: at_once(count, lambda: client.post("/probe")))
+        time.sleep(0.5)
+        assert client.get("/test-products").status_code == 200
+        assert not waiting.done()
+        free.set()
+    assert {response.status_code for response in waiting.result()} == {200}
+
+
+def test_a_loop_leaves_connections_to_others(db: Database, settings: Settings) -> None:
+    """One that takes the next unit as soon as it has ended the last."""
+    stop = Event()
+
+    def loop() -> None:
+        while not stop.is_set():
+            with db.unit(read_only=True) as session:
+                count_products(session)
+
+    with ThreadPoolExecutor() as pool:
+        for _ in range(settings.unit_connections):
+            pool.submit(loop)
+        try:
+            for _ in range(20):
+                begun = time.monotonic()
+                with db.unit(read_only=True) as session:
+                    count_products(session)
+                assert time.monotonic() - begun < 5
+        finally:
+            stop.set()
+
+
+def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:
+    def store_and_fail() -> None:
+        with db.unit() as session:
+            store(session, "Lamp")
+            raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        store_and_fail()
+    with db.unit() as session:
+        assert count_products(session) == 0
+
+
+def test_a_unit_that_only_reads_cannot_write(db: Database) -> None:
+    with db.unit(read_only=True) as session:
+        with pytest.raises(DBAPIError):
+            store(session, "Lamp")
+        session.rollback()
+
+
+def test_what_fails_in_the_background_is_named_in_the_log(
+    app: FastAPI, client: TestClient, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    def close_order(_session: Session) -> None:
+        raise ValueError("a bug")
+
+    @app.post("/probe")
+    def probe(tasks: BackgroundTasks) -> None:
+        tasks.add_task(db.run_in_background, close_order)
+
+    client.post("/probe")
+    assert any("close_order failed" in line.getMessage() for line in caplog.records)
+
+
+def test_a_stream_reads_in_units_of_its_own(app: FastAPI, client: TestClient, db: Database) -> None:
+    @app.get("/probe")
+    def probe(request: Request) -> StreamingResponse:
+        async def lines() -> AsyncIterator[str]:
+            for _ in range(3):
+                found = await request.state.db.run_in_background(count_products, read_only=True)
+                yield f"{found};"
+
+        return StreamingResponse(lines())
+
+    with db.unit() as session:
+        store(session, "Lamp")
+    responses = at_once(30, lambda: client.get("/probe"))
+    assert {response.text for response in responses} == {"1;1;1;"}

@@ -1,0 +1,77 @@
+"""Connections are set up as they should be, and tests keep to a database of their own."""
+
+import pytest
+from sqlalchemy import create_engine, func, insert, select, text
+from sqlalchemy.pool import NullPool
+
+from app.database import Database, connected
+from app.settings import Settings
+from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID, ZONE
+from tests.guarantees.conftest import forget
+from tests.guarantees.products import Product
+
+
+def test_the_development_database_is_never_touched(db: Database) -> None:
+    with db.sessions() as session:
+        current = session.scalar(text(CURRENT_DATABASE))
+    development = Settings().database_url.database
+    assert current != development
+    assert "_test" in str(current)
+
+
+@pytest.mark.parametrize(("question", "answer"), [*LIMITS.items(), *ZONE.items()])
+def test_every_connection_is_set_up(question: str, answer: object, db: Database) -> None:
+    with db.sessions() as session:
+        assert session.scalar(text(question)) == answer
+
+
+@pytest.mark.parametrize(("question", "answer"), ZONE.items())
+def test_migrations_connect_in_utc_too(question: str, answer: object, db: Database) -> None:
+    engine = create_engine(db.engine.url, poolclass=NullPool)
+    with engine.connect() as connection:
+        assert connection.scalar(text(question)) == answer
+    engine.dispose()
+
+
+@pytest.mark.commits
+@pytest.mark.parametrize(("question", "answer"), ANSWERS.items())
+def test_what_the_url_says_holds(
+    question: str, answer: object, db: Database, settings: Settings
+) -> None:
+    url = settings.database_url.update_query_dict(SAID)
+    told = settings.model_copy(update={"database_url": url})
+    with connected(told) as second, second.sessions() as session:
+        assert session.scalar(text(question)) == answer
+
+
+def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Database) -> None:
+    with connected(settings) as second:
+        with second.readers() as reader:
+            reader.execute(select(1))
+        assert "Connections in pool: 1" in second.engine.pool.status()
+    assert "Connections in pool: 0" in second.engine.pool.status()
+
+
+@pytest.mark.parametrize("_round", [1, 2])
+def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int) -> None:
+    with db.sessions.begin() as session:
+        session.add(Product(name="Lamp", category="light", quantity=1))
+    with db.readers() as reader:
+        assert reader.scalar(select(func.count()).select_from(Product)) == 1
+
+
+@pytest.mark.commits
+def test_a_transaction_that_was_left_open_is_rolled_back(db: Database) -> None:
+    def count_products() -> int | None:
+        with db.readers() as reader:
+            return reader.scalar(select(func.count()).select_from(Product))
+
+    assert count_products() == 0
+    connection = db.engine.connect()  # the pool has this one alone
+    connection.execute(insert(Product), [{"name": "Lamp", "category": "light", "quantity": 1}])
+    forget(connection)
+    assert count_products() == 0
+    with db.sessions.begin() as session:
+        session.execute(select(1))
+    assert count_products() == 0
+    assert "Connections in pool: 1 " in db.engine.pool.status()

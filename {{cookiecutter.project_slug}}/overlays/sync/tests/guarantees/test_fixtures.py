@@ -1,0 +1,36 @@
+"""What works in a test of either kind, and how."""
+
+import pytest
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from tests.guarantees.products import Product
+
+BOTH_WAYS = pytest.mark.parametrize(
+    "times", [1, pytest.param(2, marks=pytest.mark.commits)], ids=["ordinary", "commits"]
+)
+
+
+def names(reader: Session) -> list[str]:
+    """Read by a cursor of the server, where the driver has one."""
+    query = select(Product.name).order_by(Product.id).execution_options(yield_per=2)
+    found = reader.scalars(query)
+    return list(found)
+
+
+@BOTH_WAYS
+def test_a_reader_streams(db: Database, times: int) -> None:
+    lamps = [{"name": f"Lamp {number}", "category": "x", "quantity": 1} for number in range(5)]
+    with db.sessions.begin() as session:
+        session.execute(insert(Product), lamps)
+    for _ in range(times):  # the connection of a stream serves others as before
+        with db.readers() as reader:
+            assert names(reader) == names(reader) == [lamp["name"] for lamp in lamps]
+            assert reader.scalar(select(func.count()).select_from(Product)) == 5
+        with db.readers() as reader:
+            assert reader.scalar(select(func.count()).select_from(Product)) == 5
+        with db.sessions.begin() as session:
+            session.add(Product(name="Door", category="x", quantity=1))
+            session.flush()
+            session.rollback()

@@ -1,0 +1,284 @@
+"""Around every request stand an id, a line in the log, and headers that protect the response."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from fastapi import FastAPI, UploadFile
+from fastapi.responses import PlainTextResponse
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from structlog.testing import capture_logs
+
+from app.dependencies import SessionDep
+from app.settings import Settings
+from app.web.request_context import HEADERS
+from tests.conftest import ClientOf
+from tests.dialect import UNREACHABLE
+from tests.guarantees.products import create_app
+
+ORIGIN = "https://app.example.com"
+
+
+def add_bug(app: FastAPI) -> None:
+    @app.get("/probe")
+    def probe() -> None:
+        raise ValueError("a bug")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request, and the status that answers it."""
+
+    status: int
+    method: str
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+
+
+JSON = {"Content-Type": "application/json"}
+PREFLIGHT = {"Access-Control-Request-Method": "PATCH"}
+CASES = {
+    "ok": Case(200, "GET", "/test-products"),
+    "redirect": Case(307, "GET", "/test-products/"),
+    "not JSON": Case(422, "POST", "/test-products", JSON, b"{"),
+    "not UTF-8": Case(400, "POST", "/test-products", JSON, b"\xff"),
+    "another host": Case(400, "GET", "/test-products", {"Host": "other.example.com"}),
+    "nothing there": Case(404, "GET", "/nowhere"),
+    "another method": Case(405, "DELETE", "/test-products"),
+    "too large": Case(413, "POST", "/test-products", JSON, b"x" * 101),
+    "too large for a GET": Case(413, "GET", "/test-products", {"Content-Length": "101"}),
+    "too large for its route": Case(413, "POST", "/test-small", JSON, b'"x"'),
+    "a bug": Case(500, "GET", "/probe"),
+    "too slow": Case(503, "GET", "/test-slow"),
+    "preflight": Case(200, "OPTIONS", "/test-products", PREFLIGHT),
+}
+
+
+def assert_protected(response: Response) -> None:
+    for name, value in HEADERS:
+        assert response.headers[name.decode()] == value.decode()
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def assert_problem(response: Response, code: int) -> None:
+    assert response.status_code == code, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert {"title", "status", "detail"} <= response.json().keys()
+    assert response.json()["status"] == code
+
+
+@pytest.fixture
+def strict_app(settings: Settings) -> FastAPI:
+    """An app with every limit set that a setting can set, and endpoints that exceed them."""
+    limits = {
+        "allowed_hosts": ["test", "testserver"],
+        "cors_origins": [ORIGIN],
+        "max_body_size": 100,
+        "request_timeout": 1.0,
+    }
+    app = create_app(settings.model_copy(update=limits))
+    add_bug(app)
+
+    @app.get("/test-slow")
+    def slow(session: SessionDep) -> None:
+        time.sleep(1.2)
+
+    @app.post("/test-small", max_body_size=1)
+    def small(data: str) -> None: ...
+
+    return app
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_response_is_complete(case: Case, strict_app: FastAPI, client_of: ClientOf) -> None:
+    with client_of(strict_app) as client, capture_logs() as lines:
+        response = client.request(
+            case.method,
+            case.path,
+            headers={"Origin": ORIGIN} | case.headers,
+            content=case.content,
+            follow_redirects=False,
+        )
+    assert response.status_code == case.status, response.text
+    if case.status >= 400:
+        assert_problem(response, case.status)
+    assert len(response.headers["X-Request-ID"]) == 32
+    assert_protected(response)
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    if case.method != "OPTIONS":
+        exposed = response.headers["Access-Control-Expose-Headers"]
+        assert {"Retry-After", "X-Request-ID"} <= set(exposed.split(", "))
+    (line,) = [it for it in lines if it["event"] == f"{case.method} {case.path}"]
+    assert line["status"] == case.status
+
+
+def test_a_preflight_of_another_origin_is_a_problem_too(
+    strict_app: FastAPI, client_of: ClientOf
+) -> None:
+    with client_of(strict_app) as client:
+        headers = PREFLIGHT | {"Origin": "https://evil.example.com"}
+        response = client.options("/test-products", headers=headers)
+    assert_problem(response, 400)
+    assert_protected(response)
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
+def test_a_body_of_unknown_length_is_limited_too(strict_app: FastAPI, client_of: ClientOf) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(11):
+            yield b" " * 10
+
+    with client_of(strict_app) as client:
+        headers = JSON | {"Origin": ORIGIN}
+        response = client.post("/test-products", content=chunks(), headers=headers)
+    assert "Content-Length" not in response.request.headers
+    assert_problem(response, 413)
+    assert_protected(response)
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
+def test_a_body_that_is_not_read_is_refused_before_anything_is_done(
+    strict_app: FastAPI, client_of: ClientOf
+) -> None:
+    done = []
+
+    @strict_app.delete("/probe")
+    def delete() -> None:
+        done.append(True)
+
+    with client_of(strict_app) as client:
+        response = client.request("DELETE", "/probe", content=b"x" * 101)
+    assert_problem(response, 413)
+    assert done == []
+
+
+def test_a_bug_costs_no_other_request(app: FastAPI, client: TestClient) -> None:
+    """The server closes the connection, which the next request would be sent on."""
+    add_bug(app)
+    response = client.get("/probe")
+    assert response.headers["Connection"] == "close"
+
+
+def test_an_endpoint_may_answer_text(app: FastAPI, client: TestClient) -> None:
+    @app.get("/test-text")
+    def text() -> PlainTextResponse:
+        return PlainTextResponse("no", 404)
+
+    response = client.get("/test-text")
+    assert (response.status_code, response.text) == (404, "no")
+
+
+def test_the_cause_of_a_body_that_cannot_be_parsed_is_logged(
+    settings: Settings,
+    client_of: ClientOf,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = create_app(settings.model_copy(update={"max_body_size": 2**22}))
+
+    @app.post("/probe")
+    def probe(file: UploadFile) -> None: ...
+
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    with client_of(app) as client:
+        upload = client.post("/probe", files={"file": b"s3cret" * 2**18})
+        latin = client.post("/test-products", content=b'{"name": "s3cret \xff"}', headers=JSON)
+    assert_problem(upload, 400)
+    assert_problem(latin, 400)
+    told = [it.getMessage() for it in caplog.records if it.name == "app.web.errors"]
+    assert len(told) == 2
+    assert "POST /probe" in told[0]
+    assert "No such file or directory" in told[0]
+    assert told[1].endswith("UnicodeDecodeError")
+    assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/api", ""], ids=["prefixed", "cut off"])
+def test_a_prefix_of_a_proxy_changes_nothing(path: str, app: FastAPI, client: TestClient) -> None:
+    app.root_path = "/api"  # as `fastapi run --root-path /api` sets it
+    page = client.get(f"{path}/docs")
+    assert "/api/openapi.json" in page.text
+    assert "Content-Security-Policy" not in page.headers
+    schema = client.get(f"{path}/openapi.json")
+    assert schema.json()["servers"] == [{"url": "/api"}]
+    with capture_logs() as lines:
+        client.get(f"{path}/health/live")
+    assert [it for it in lines if it["log_level"] == "info"] == []
+
+
+def test_a_page_may_load_its_scripts(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert "Content-Security-Policy" not in page.headers
+    assert page.headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize(
+    ("given", "length"), [("job-7_a.b", 9), ("a b", 32), ("x" * 101, 32), ("", 32)]
+)
+def test_the_id_that_a_request_brings_is_kept_if_it_is_one(
+    given: str, length: int, client: TestClient
+) -> None:
+    response = client.get("/health/live", headers={"X-Request-ID": given})
+    assert len(response.headers["X-Request-ID"]) == length
+
+
+def test_a_request_is_logged_without_its_query(client: TestClient) -> None:
+    with capture_logs() as lines:
+        client.get("/nowhere?token=s3cret")
+        client.get("/health/live")
+    (line,) = [it for it in lines if it["log_level"] == "info"]
+    assert (line["event"], line["status"]) == ("GET /nowhere", 404)
+    assert line["duration_ms"] > 0
+
+
+def test_secrets_are_neither_logged_nor_answered(
+    settings: Settings, client_of: ClientOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(settings.model_copy(update={"database_url": UNREACHABLE}))
+    add_bug(app)
+    told = []
+    with caplog.at_level(logging.DEBUG), capture_logs() as lines, client_of(app) as client:
+        for path in ("/test-products", "/health/ready", "/probe"):
+            response = client.get(path, headers={"Authorization": "Bearer s3cret"})
+            told.append(response.text)
+    for secret in ("s3cret", UNREACHABLE.password or "s3cret"):
+        assert secret not in "".join([caplog.text, str(lines), *told])
+
+
+def test_other_hosts_are_refused(settings: Settings, client_of: ClientOf) -> None:
+    app = create_app(settings.model_copy(update={"allowed_hosts": ["api.example.com"]}))
+    with client_of(app) as client:
+        wrong = client.get("/health/live")
+        right = client.get("/health/live", headers={"Host": "api.example.com"})
+    assert (wrong.status_code, right.status_code) == (400, 200)
+
+
+@pytest.mark.parametrize("origins", [[], ["https://app.example.com"]], ids=["none", "one"])
+def test_other_origins_may_call_where_a_setting_says_so(
+    origins: list[str], settings: Settings, client_of: ClientOf
+) -> None:
+    app = create_app(settings.model_copy(update={"cors_origins": origins}))
+    with client_of(app) as client:
+        headers = {"Origin": "https://app.example.com"}
+        response = client.get("/health/live", headers=headers)
+    allowed = response.headers.get("Access-Control-Allow-Origin")
+    assert allowed == (origins[0] if origins else None)
+
+
+def test_the_docs_can_be_switched_off(settings: Settings, client_of: ClientOf) -> None:
+    with client_of(create_app(settings.model_copy(update={"docs": False}))) as client:
+        for path in ("/docs", "/redoc", "/openapi.json"):
+            response = client.get(path)
+            assert response.status_code == 404
+
+
+def test_production_is_for_https_only(settings: Settings, client_of: ClientOf) -> None:
+    app = create_app(settings.model_copy(update={"environment": "production"}))
+    with client_of(app) as client:
+        response = client.get("/health/live")
+    assert response.headers["Strict-Transport-Security"]

@@ -1,0 +1,168 @@
+"""What the log shows of a failure: neither values of rows nor local variables."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
+from io import StringIO
+
+import pytest
+import structlog
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+
+from app import logs
+from app.database import Database, store_rows
+from app.dependencies import SessionDep
+from app.settings import Settings
+from tests.dialect import DUPLICATE
+from tests.guarantees.products import Product
+
+pytestmark = pytest.mark.commits
+
+EMAIL = "zoe@example.com"
+HEADER = "Bearer s3cret"
+ROW = {"name": EMAIL, "category": "people", "quantity": 1}
+Log = Callable[[], str]
+
+
+@pytest.fixture
+def configure() -> Iterator[Callable[[Settings], Log]]:
+    """A way to log by some settings, and to read what was logged."""
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+
+    def configure(settings: Settings) -> Log:
+        stream = StringIO()
+        with redirect_stderr(stream):
+            logs.configure(settings)
+        return stream.getvalue
+
+    yield configure
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**before)
+
+
+@pytest.fixture(params=["development", "production"])
+def log(
+    request: pytest.FixtureRequest, settings: Settings, configure: Callable[[Settings], Log]
+) -> Log:
+    return configure(settings.model_copy(update={"environment": request.param}))
+
+
+def duplicate(db: Database) -> DBAPIError:
+    """An error of the database whose message quotes a value, on most databases."""
+
+    def insert_twice() -> None:
+        with db.sessions.begin() as session:
+            session.execute(insert(Product).values(ROW))
+            session.execute(insert(Product).values(ROW))
+
+    with pytest.raises(DBAPIError) as raised:
+        insert_twice()
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"category": EMAIL + "x" * 101}, {"category": None}, {"quantity": -1}],
+    ids=["duplicate", "length", "null", "check"],
+)
+def test_an_answer_of_the_database_is_logged_without_values(
+    values: dict[str, object], log: Log, app: FastAPI, client: TestClient
+) -> None:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        if not values:
+            session.execute(insert(Product).values(ROW))
+        session.execute(insert(Product).values(ROW | values))
+
+    response = client.post("/probe")
+    logged = log()
+    if response.is_error:  # not every database limits the length of a text
+        assert f"POST /probe is answered {response.status_code}" in logged
+        assert "INSERT INTO test_products" in logged
+    assert EMAIL not in logged
+
+
+def test_a_text_for_a_number_is_logged_without_it(
+    log: Log, app: FastAPI, client: TestClient
+) -> None:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        statement = (
+            "INSERT INTO test_products (name, category, quantity) VALUES ('Lamp', 'light', :value)"
+        )
+        session.execute(text(statement), {"value": EMAIL})
+
+    client.post("/probe")
+    assert EMAIL not in log()
+
+
+def test_many_rows_are_logged_without_values(log: Log, db: Database) -> None:
+    def store_twice() -> None:
+        with db.sessions.begin() as session:
+            store_rows(session, Product, [ROW, ROW])
+
+    with pytest.raises(DBAPIError) as raised:
+        store_twice()
+    logging.getLogger("app").error("It broke", exc_info=raised.value)
+    assert EMAIL not in log()
+
+
+def test_the_line_names_the_code_and_the_statement(log: Log, db: Database) -> None:
+    logging.getLogger("app").error("It broke: %s", duplicate(db))
+    logged = log()
+    assert DUPLICATE in logged
+    assert "INSERT INTO test_products" in logged
+    assert EMAIL not in logged
+
+
+def test_a_traceback_shows_no_values_and_no_local_variables(log: Log, db: Database) -> None:
+    error = duplicate(db)
+
+    def fail(authorization: str, cause: BaseException | None) -> None:
+        try:
+            raise error
+        except DBAPIError:
+            raise ValueError(f"a bug of length {len(authorization)}") from cause
+
+    for cause in (error, error.orig, None):
+        with pytest.raises(ValueError, match="a bug") as raised:
+            fail(HEADER, cause)
+        logging.getLogger("app").error("It broke", exc_info=raised.value)
+        group = ExceptionGroup("several", [raised.value, error])
+        logging.getLogger("app").error("They broke", exc_info=group)
+    logged = log()
+    assert logged.count("a bug of length 13") == 6
+    assert "in fail" in logged
+    assert DUPLICATE in logged
+    for secret in (EMAIL, HEADER):
+        assert secret not in logged
+
+
+def test_an_error_that_quotes_another_is_logged_without_it(log: Log, db: Database) -> None:
+    def go_on_after_an_error() -> None:
+        with db.sessions() as session:
+            session.add_all([Product(**ROW), Product(**ROW)])
+            with pytest.raises(DBAPIError):
+                session.flush()
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(PendingRollbackError, match="Original exception") as raised:
+        go_on_after_an_error()
+    logging.getLogger("app").error("It broke: %s", raised.value, exc_info=raised.value)
+    logged = log()
+    assert "PendingRollbackError" in logged
+    assert EMAIL not in logged
+
+
+def test_a_setting_shows_values_while_one_develops(
+    configure: Callable[[Settings], Log], settings: Settings, db: Database
+) -> None:
+    log = configure(settings.model_copy(update={"database_echo": True}))
+    error = duplicate(db)
+    logging.getLogger("app").error("It broke", exc_info=error)
+    assert str(error.orig) in log().replace('\\"', '"')

@@ -1,0 +1,167 @@
+"""A response tells the truth: it follows the commit, and an error leaves nothing behind."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
+from fastapi.testclient import TestClient
+from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from app.database import Database
+from app.dependencies import ReaderDep, SessionDep
+from tests.dialect import FAIL_AT_COMMIT, PAUSE
+from tests.guarantees.products import Product
+
+pytestmark = pytest.mark.commits
+
+
+def lamp() -> Product:
+    return Product(name="Lamp", category="light", quantity=1)
+
+
+def count_products(db: Database) -> int:
+    with db.readers() as reader:
+        return reader.scalar(select(func.count()).select_from(Product)) or 0
+
+
+def test_a_commit_that_fails_is_an_error_response(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    @app.post("/probe", status_code=201)
+    def probe(session: SessionDep) -> str:
+        session.add(lamp())
+        session.flush()
+        for statement in FAIL_AT_COMMIT:
+            session.execute(text(statement))
+        time.sleep(PAUSE)
+        return "stored"
+
+    response = client.post("/probe")
+    assert response.status_code in {409, 503}
+    assert count_products(db) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(HTTPException(418), 418), (ValueError("a bug"), 500)], ids=["http", "bug"]
+)
+def test_any_exception_rolls_back(
+    error: Exception, code: int, app: FastAPI, client: TestClient, db: Database
+) -> None:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        session.add(lamp())
+        session.flush()
+        raise error
+
+    response = client.post("/probe")
+    assert response.status_code == code
+    assert count_products(db) == 0
+
+
+def test_a_failure_in_a_savepoint_leaves_the_rest(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> str:
+        session.add(lamp())
+        session.flush()
+        try:
+            with session.begin_nested():
+                session.add(lamp())
+        except IntegrityError:
+            session.add(Product(name="Another lamp", category="light", quantity=1))
+        return "stored"
+
+    response = client.post("/probe")
+    assert response.json() == "stored"
+    assert count_products(db) == 2
+
+
+def test_several_tables_are_written_all_or_nothing(
+    app: FastAPI, client: TestClient, db: Database, notes: Table
+) -> None:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        product = lamp()
+        session.add(product)
+        session.flush()
+        session.execute(insert(notes).values(product_id=product.id))
+        session.execute(insert(notes).values(product_id=product.id + 1))
+
+    response = client.post("/probe")
+    assert response.status_code == 409
+    assert count_products(db) == 0
+    with db.readers() as reader:
+        assert reader.scalar(select(func.count()).select_from(notes)) == 0
+
+
+def test_a_response_that_does_not_fit_its_model_rolls_back(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    @app.post("/probe", response_model=int)
+    def probe(session: SessionDep) -> str:
+        session.add(lamp())
+        session.flush()
+        return "no integer"
+
+    response = client.post("/probe")
+    assert response.status_code == 500
+    assert count_products(db) == 0
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["stored", "rolled back"])
+def test_a_reader_beside_a_session_is_that_session(
+    app: FastAPI, client: TestClient, db: Database, *, fails: bool
+) -> None:
+    """It may come first, and then is where the transaction ends."""
+
+    @app.post("/probe")
+    def probe(reader: ReaderDep, session: SessionDep) -> int | None:
+        session.add(lamp())
+        found = reader.scalar(select(func.count()).select_from(Product))
+        if fails:
+            raise HTTPException(418)
+        return found
+
+    response = client.post("/probe")
+    assert response.status_code == (418 if fails else 200)
+    assert fails or response.json() == 1
+    assert count_products(db) == (0 if fails else 1)
+
+
+def test_a_background_task_sees_the_row(app: FastAPI, client: TestClient, db: Database) -> None:
+    seen: list[int] = []
+
+    def count_later(db: Database) -> None:
+        seen.append(count_products(db))
+
+    @app.post("/probe")
+    def probe(request: Request, session: SessionDep, tasks: BackgroundTasks) -> None:
+        session.add(lamp())
+        tasks.add_task(count_later, request.state.db)
+
+    client.post("/probe")
+    assert seen == [1]
+
+
+def test_a_stream_cannot_reopen_the_session_of_its_request(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    errors: list[str] = []
+
+    @app.get("/probe")
+    def probe(session: SessionDep) -> StreamingResponse:
+        def lines() -> Iterator[str]:
+            try:
+                yield str(session.scalar(select(1)))
+            except Exception as error:  # noqa: BLE001
+                errors.append(str(error))
+
+        return StreamingResponse(lines())
+
+    client.get("/probe")
+    assert "closed" in errors[0]
+    assert db.engine.pool.status().endswith("Current Checked out connections: 0")

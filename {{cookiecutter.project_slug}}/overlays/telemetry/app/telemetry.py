@@ -1,0 +1,75 @@
+"""OpenTelemetry: SQL inside the traces of its requests, and how full the pool is.
+
+FastAPI itself traces and measures requests, and sends what there is over OTLP to
+`OTEL_EXPORTER_OTLP_ENDPOINT` where that is set. Names follow OpenTelemetry's conventions.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, cast
+
+from fastapi import FastAPI
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.metrics import CallbackOptions, Observation, get_meter
+from sqlalchemy import ExceptionContext, QueuePool, event
+
+from app.database import Database
+from app.database.engine import error_summary
+
+POOL = {"db.client.connection.pool.name": "app"}
+
+
+def observe_database(app: FastAPI) -> None:
+    """Trace and measure the database for as long as the application keeps it open."""
+    lifespan = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def observed(app: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
+        async with lifespan(app) as given:
+            state = dict(given or {})
+            db: Database = state["db"]
+            with traced(db):
+                measure(db)
+                yield state
+
+    app.router.lifespan_context = observed
+
+
+@contextmanager
+def traced(db: Database) -> Generator[None]:
+    """Make a span of every statement, inside that of its request."""
+    engine = db.sessions().get_bind()
+    event.listen(engine, "handle_error", hide_values)
+    instrumentor = SQLAlchemyInstrumentor()
+    # It does not know yet that SQLAlchemy 2.1 works; the tests do.
+    instrumentor.instrument(engine=engine, skip_dep_check=True)
+    try:
+        yield
+    finally:
+        instrumentor.uninstrument()
+
+
+def hide_values(context: ExceptionContext) -> None:
+    """Describe an error to the listener of the instrumentation, which runs after this one.
+
+    It writes the message of the driver into the span, and that quotes values of rows.
+    """
+    context.original_exception = Exception(error_summary(context.original_exception))
+
+
+def measure(db: Database) -> None:
+    """Report the size of the pool, what of it is out, and how many requests wait for it."""
+    pool = cast("QueuePool", db.engine.pool)
+    meter = get_meter("app")
+
+    def report(name: str, *parts: tuple[dict[str, str], Callable[[], int]]) -> None:
+        def observe(_options: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(count(), POOL | attributes) for attributes, count in parts]
+
+        meter.create_observable_up_down_counter(f"db.client.connection.{name}", [observe])
+
+    state = "db.client.connection.state"
+    report("idle.max", ({}, pool.size))
+    report("count", ({state: "used"}, pool.checkedout), ({state: "idle"}, pool.checkedin))
+    report("overflow", ({}, lambda: max(0, pool.overflow())))  # beyond `DATABASE_POOL_SIZE`
+    report("pending_requests", ({}, lambda: db.requests.waiting))

@@ -1,0 +1,1 @@
+"""The proof of every guarantee of this project, on its own database."""

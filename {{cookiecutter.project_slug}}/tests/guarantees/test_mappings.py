@@ -1,0 +1,124 @@
+"""Nothing is loaded by accident, and no column changes what it is given."""
+
+from collections.abc import Iterable
+
+import pytest
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Double,
+    Float,
+    ForeignKey,
+    Interval,
+    MetaData,
+    Numeric,
+    Table,
+    Time,
+    TypeDecorator,
+)
+from sqlalchemy.orm import (
+    ColumnProperty,
+    DeclarativeBase,
+    Mapped,
+    Mapper,
+    RelationshipProperty,
+    mapped_column,
+    relationship,
+)
+from sqlalchemy.types import TypeEngine
+
+from app import tables
+from app.database import Base
+from app.database.types import Duration, NaiveTime, UtcDateTime
+from tests.dialect import DIGITS
+
+
+def loading_by_accident(mappers: Iterable[Mapper[object]]) -> list[str]:
+    """Name what reading an attribute would load, one query for each row."""
+    lazy = {"select", True, "dynamic"}
+    return [
+        str(it)
+        for mapper in mappers
+        for it in (*mapper.relationships, *mapper.column_attrs)
+        if (it.lazy in lazy if isinstance(it, RelationshipProperty) else loads_later(it))
+    ]
+
+
+def loads_later(column: ColumnProperty[object]) -> bool:
+    """Tell whether a column is loaded when its attribute is read."""
+    return column.deferred and not column.raiseload
+
+
+def changing_values(tables: Iterable[Table]) -> list[str]:
+    """Name the columns whose values would depend on the database, see `app/database/types.py`."""
+    return [str(it) for table in tables for it in table.columns if changes_values(it.type)]
+
+
+def changes_values(kind: TypeEngine[object]) -> bool:
+    """Tell whether a type loses a time zone, microseconds or digits on some database."""
+    if isinstance(kind, UtcDateTime | NaiveTime | Duration):
+        return False
+    if isinstance(kind, TypeDecorator):
+        kind = kind.impl_instance
+    if isinstance(kind, Numeric):
+        return kind.scale is None or kind.precision is None or kind.precision > DIGITS
+    if isinstance(kind, Float):
+        return not isinstance(kind, Double)
+    return isinstance(kind, DateTime | Time | Interval)
+
+
+def test_nothing_is_loaded_by_accident() -> None:
+    assert loading_by_accident(Base.registry.mappers) == []
+
+
+def test_no_column_changes_what_it_is_given() -> None:
+    assert changing_values(tables.metadata.sorted_tables) == []
+
+
+def test_one_that_would_is_found() -> None:
+    class Other(DeclarativeBase):
+        pass
+
+    class Parent(Other):
+        __tablename__ = "parents"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Child(Other):
+        __tablename__ = "children"
+        id: Mapped[int] = mapped_column(ForeignKey("parents.id"), primary_key=True)
+        parent: Mapped[Parent] = relationship()
+        guarded: Mapped[Parent] = relationship(lazy="raise_on_sql", viewonly=True)
+        photo: Mapped[bytes] = mapped_column(deferred=True)
+        kept: Mapped[bytes] = mapped_column(deferred=True, deferred_raiseload=True)
+
+    assert loading_by_accident(Other.registry.mappers) == ["Child.parent", "Child.photo"]
+
+
+class Wrapped(TypeDecorator[object]):
+    """A type of the project's own."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        (DateTime(timezone=True), True),
+        (Wrapped(), True),
+        (UtcDateTime(), False),
+        (Time(), True),
+        (NaiveTime(), False),
+        (Interval(), True),
+        (Duration(), False),
+        (Float(), True),
+        (Double(), False),
+        (Numeric(), True),
+        (Numeric(DIGITS + 1, 2), True),
+        (Numeric(DIGITS, 2), False),
+    ],
+    ids=repr,
+)
+def test_a_column_that_would_is_found(kind: TypeEngine[object], *, named: bool) -> None:
+    table = Table("others", MetaData(), Column("value", kind))
+    assert changing_values([table]) == ["others.value"] * named
