@@ -319,6 +319,38 @@ def test_each_contract_of_imports_can_be_broken(
     assert f"{contract} BROKEN" in done.stdout
 
 
+@pytest.mark.parametrize("session", QUESTIONS["session"])
+@pytest.mark.parametrize("checker", ["mypy", "pyright", "ty"])
+def test_a_reader_cannot_be_given_to_what_writes(
+    checker: str,
+    session: str,
+    projects: dict[Combination, Path],
+    environment: Path,
+    tmp_path: Path,
+) -> None:
+    """The only errors are in the lines that say so."""
+    rendered = next(path for it, path in projects.items() if it.session == session)
+    project = shutil.copytree(rendered, tmp_path / "my-api")
+    text = (Path(__file__).parent / "types_of_sessions.py").read_text()
+    if session == "sync":
+        for word in ("async ", "await ", "Async"):
+            text = text.replace(word, "")
+        text = text.replace("sqlalchemy.ext.asyncio", "sqlalchemy.orm")
+    file = project / "tests/items/types_of_sessions.py"
+    file.write_text(text)
+    tool, python = Path(sys.executable).with_name(checker), str(environment / "python")
+    commands = {
+        "mypy": [environment / "mypy", "--cache-dir", environment.parent / "mypy_cache", file],
+        "pyright": [tool, "--pythonpath", python, file],
+        "ty": [tool, "check", "--output-format", "concise", "--python", environment.parent, file],
+    }
+    done = run(*commands[checker], cwd=project, check=False)
+    found = re.findall(rf"{file.name}:(\d+):.*error", done.stdout)
+    wrong = [str(n) for n, line in enumerate(text.splitlines(), 1) if line.endswith("# an error")]
+    assert len(wrong) > 2
+    assert sorted({*found}, key=int) == wrong, done.stdout
+
+
 def test_check_shows_what_every_tool_finds_and_fix_goes_on(
     projects: dict[Combination, Path], environment: Path, tmp_path: Path
 ) -> None:

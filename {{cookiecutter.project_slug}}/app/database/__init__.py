@@ -2,6 +2,6 @@
 
 from app.database.base import Base, Timestamped
 from app.database.bulk import store_rows
-from app.database.sessions import Database, connected
+from app.database.sessions import Database, WriteSession, connected
 
-__all__ = ["Base", "Database", "Timestamped", "connected", "store_rows"]
+__all__ = ["Base", "Database", "Timestamped", "WriteSession", "connected", "store_rows"]

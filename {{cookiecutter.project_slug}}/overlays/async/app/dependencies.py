@@ -8,7 +8,7 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
-from app.database import Database
+from app.database import Database, WriteSession
 from app.web.deadline import lift_deadline
 from app.web.routes import route_depends_on
 
@@ -25,12 +25,12 @@ async def admitted(request: HTTPConnection) -> AsyncGenerator[Database]:
         yield db
 
 
-async def get_session(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:
+async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
     if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
         yield request.state.transaction
         return
-    async with admitted(request) as db, db.sessions.begin() as session:
+    async with admitted(request) as db, db.managed.begin() as session:
         request.state.transaction = session
         yield session
         lift_deadline(request)
@@ -49,5 +49,5 @@ async def get_reader(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:
             yield reader
 
 
-SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+SessionDep = Annotated[WriteSession, Depends(get_session, scope="function")]
 ReaderDep = Annotated[AsyncSession, Depends(get_reader, scope="function")]

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, asynccontextmanager
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -11,9 +11,11 @@ from fastapi import Depends
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
-from app.database import Database
+from app.database import Database, WriteSession
 from app.web.deadline import check_deadline
 from app.web.routes import route_depends_on
+
+S = TypeVar("S", bound=Session)
 
 
 @asynccontextmanager
@@ -30,7 +32,7 @@ async def admitted(request: HTTPConnection) -> AsyncGenerator[Database]:
 
 
 @asynccontextmanager
-async def ended_in_thread(context: AbstractContextManager[Session]) -> AsyncGenerator[Session]:
+async def ended_in_thread(context: AbstractContextManager[S]) -> AsyncGenerator[S]:
     """Begin a session here, which sends nothing yet; end it in a thread, which may wait.
 
     That thread is none of those that endpoints share: they may all be waiting for a lock
@@ -46,12 +48,12 @@ async def ended_in_thread(context: AbstractContextManager[Session]) -> AsyncGene
 
 # Both are `async`: a request that waits for a slot must not hold a thread, or those with a
 # connection find none to go on.
-async def get_session(request: HTTPConnection) -> AsyncGenerator[Session]:
+async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
     if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
         yield request.state.transaction
         return
-    async with admitted(request) as db, ended_in_thread(db.sessions.begin()) as session:
+    async with admitted(request) as db, ended_in_thread(db.managed.begin()) as session:
         request.state.transaction = session
         yield session
         check_deadline(request)
@@ -70,5 +72,5 @@ async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:
             yield reader
 
 
-SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+SessionDep = Annotated[WriteSession, Depends(get_session, scope="function")]
 ReaderDep = Annotated[Session, Depends(get_reader, scope="function")]

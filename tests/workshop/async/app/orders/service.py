@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from app.database import WriteSession
 from app.orders.cursor import Position
 from app.orders.models import Order, OrderLine, Redemption, Status, Task
 from app.orders.schemas import OrderCreate, OrderUpdate
@@ -26,7 +27,7 @@ class ChangedMeanwhileError(Exception):
     """The order is not the one that the client has read."""
 
 
-async def create_order(session: AsyncSession, user_id: uuid.UUID, data: OrderCreate) -> Order:
+async def create_order(session: WriteSession, user_id: uuid.UUID, data: OrderCreate) -> Order:
     """Store an order with its lines; a coupon that was used before is ignored."""
     wanted = [line.sku for line in data.lines]
     rows = await session.execute(select(Product.sku, Product.price).where(Product.sku.in_(wanted)))
@@ -51,7 +52,7 @@ async def create_order(session: AsyncSession, user_id: uuid.UUID, data: OrderCre
     return order
 
 
-async def redeem(session: AsyncSession, user_id: uuid.UUID, coupon: str) -> bool:
+async def redeem(session: WriteSession, user_id: uuid.UUID, coupon: str) -> bool:
     """Use a coupon; tell whether it was new."""
     try:
         async with session.begin_nested():
@@ -123,7 +124,7 @@ async def export_orders(
     return rows.all()
 
 
-async def update_order(session: AsyncSession, order: Order, data: OrderUpdate) -> Order:
+async def update_order(session: WriteSession, order: Order, data: OrderUpdate) -> Order:
     """Change what the client sent, if the order is still the one that the client has read."""
     if data.version != order.version:
         raise ChangedMeanwhileError
@@ -135,19 +136,19 @@ async def update_order(session: AsyncSession, order: Order, data: OrderUpdate) -
     return order
 
 
-async def delete_order(session: AsyncSession, order: Order) -> None:
+async def delete_order(session: WriteSession, order: Order) -> None:
     """Remove an order with its lines."""
     await session.delete(order)
     await session.flush()
 
 
-async def add_task(session: AsyncSession, order_id: int, text: str) -> None:
+async def add_task(session: WriteSession, order_id: int, text: str) -> None:
     """Note what the warehouse has to do."""
     session.add(Task(order_id=order_id, text=text))
     await session.flush()
 
 
-async def send_orders(session: AsyncSession) -> int:
+async def send_orders(session: WriteSession) -> int:
     """Send all orders that were paid; return how many."""
     orders = await session.scalars(
         select(Order).where(Order.status == Status.PAID).with_for_update()

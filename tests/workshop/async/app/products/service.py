@@ -3,18 +3,19 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.database import WriteSession
 from app.products.models import Product
 from app.products.schemas import ProductWrite
 from app.products.upsert import upsert
 
 
-async def put_product(session: AsyncSession, sku: str, data: ProductWrite) -> Product:
+async def put_product(session: WriteSession, sku: str, data: ProductWrite) -> Product:
     """Store a product, or change the one that is there."""
     await session.execute(upsert(sku=sku, **data.model_dump()))
     return await session.get_one(Product, sku, populate_existing=True)
 
 
-async def put_photo(session: AsyncSession, product: Product, photo: bytes) -> None:
+async def put_photo(session: WriteSession, product: Product, photo: bytes) -> None:
     """Store the photo of a product."""
     product.photo = photo
     await session.flush()

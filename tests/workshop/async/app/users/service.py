@@ -6,12 +6,13 @@ import secrets
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.database import WriteSession
 from app.users.models import Role, User
 from app.users.schemas import UserCreate, UserUpdate
 
 
 async def create_user(
-    session: AsyncSession, data: UserCreate, role: Role = Role.CUSTOMER
+    session: WriteSession, data: UserCreate, role: Role = Role.CUSTOMER
 ) -> tuple[User, str]:
     """Store a user; give the token too, which is not stored."""
     token = secrets.token_urlsafe()
@@ -26,7 +27,7 @@ async def get_user_by_token(session: AsyncSession, token: str) -> User | None:
     return await session.scalar(select(User).where(User.token_hash == hash_of(token)))
 
 
-async def update_user(session: AsyncSession, user: User, data: UserUpdate) -> User:
+async def update_user(session: WriteSession, user: User, data: UserUpdate) -> User:
     """Change what the client sent."""
     for name, value in data.model_dump(exclude_unset=True).items():
         setattr(user, name, value)

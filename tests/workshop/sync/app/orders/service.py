@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
+from app.database import WriteSession
 from app.orders.cursor import Position
 from app.orders.models import Order, OrderLine, Redemption, Status, Task
 from app.orders.schemas import OrderCreate, OrderUpdate
@@ -25,7 +26,7 @@ class ChangedMeanwhileError(Exception):
     """The order is not the one that the client has read."""
 
 
-def create_order(session: Session, user_id: uuid.UUID, data: OrderCreate) -> Order:
+def create_order(session: WriteSession, user_id: uuid.UUID, data: OrderCreate) -> Order:
     """Store an order with its lines; a coupon that was used before is ignored."""
     wanted = [line.sku for line in data.lines]
     rows = session.execute(select(Product.sku, Product.price).where(Product.sku.in_(wanted)))
@@ -50,7 +51,7 @@ def create_order(session: Session, user_id: uuid.UUID, data: OrderCreate) -> Ord
     return order
 
 
-def redeem(session: Session, user_id: uuid.UUID, coupon: str) -> bool:
+def redeem(session: WriteSession, user_id: uuid.UUID, coupon: str) -> bool:
     """Use a coupon; tell whether it was new."""
     try:
         with session.begin_nested():
@@ -122,7 +123,7 @@ def export_orders(
     return rows.all()
 
 
-def update_order(session: Session, order: Order, data: OrderUpdate) -> Order:
+def update_order(session: WriteSession, order: Order, data: OrderUpdate) -> Order:
     """Change what the client sent, if the order is still the one that the client has read."""
     if data.version != order.version:
         raise ChangedMeanwhileError
@@ -134,19 +135,19 @@ def update_order(session: Session, order: Order, data: OrderUpdate) -> Order:
     return order
 
 
-def delete_order(session: Session, order: Order) -> None:
+def delete_order(session: WriteSession, order: Order) -> None:
     """Remove an order with its lines."""
     session.delete(order)
     session.flush()
 
 
-def add_task(session: Session, order_id: int, text: str) -> None:
+def add_task(session: WriteSession, order_id: int, text: str) -> None:
     """Note what the warehouse has to do."""
     session.add(Task(order_id=order_id, text=text))
     session.flush()
 
 
-def send_orders(session: Session) -> int:
+def send_orders(session: WriteSession) -> int:
     """Send all orders that were paid; return how many."""
     orders = session.scalars(select(Order).where(Order.status == Status.PAID).with_for_update())
     sent = 0

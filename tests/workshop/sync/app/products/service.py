@@ -3,18 +3,19 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.database import WriteSession
 from app.products.models import Product
 from app.products.schemas import ProductWrite
 from app.products.upsert import upsert
 
 
-def put_product(session: Session, sku: str, data: ProductWrite) -> Product:
+def put_product(session: WriteSession, sku: str, data: ProductWrite) -> Product:
     """Store a product, or change the one that is there."""
     session.execute(upsert(sku=sku, **data.model_dump()))
     return session.get_one(Product, sku, populate_existing=True)
 
 
-def put_photo(session: Session, product: Product, photo: bytes) -> None:
+def put_photo(session: WriteSession, product: Product, photo: bytes) -> None:
     """Store the photo of a product."""
     product.photo = photo
     session.flush()

@@ -6,11 +6,14 @@ import secrets
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.database import WriteSession
 from app.users.models import Role, User
 from app.users.schemas import UserCreate, UserUpdate
 
 
-def create_user(session: Session, data: UserCreate, role: Role = Role.CUSTOMER) -> tuple[User, str]:
+def create_user(
+    session: WriteSession, data: UserCreate, role: Role = Role.CUSTOMER
+) -> tuple[User, str]:
     """Store a user; give the token too, which is not stored."""
     token = secrets.token_urlsafe()
     user = User(**data.model_dump(), role=role, token_hash=hash_of(token))
@@ -24,7 +27,7 @@ def get_user_by_token(session: Session, token: str) -> User | None:
     return session.scalar(select(User).where(User.token_hash == hash_of(token)))
 
 
-def update_user(session: Session, user: User, data: UserUpdate) -> User:
+def update_user(session: WriteSession, user: User, data: UserUpdate) -> User:
     """Change what the client sent."""
     for name, value in data.model_dump(exclude_unset=True).items():
         setattr(user, name, value)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
+
+from app.database.sessions import WriteSession
 
 
 async def store_rows(
-    session: AsyncSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
+    session: WriteSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 

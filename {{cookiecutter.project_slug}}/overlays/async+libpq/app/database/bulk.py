@@ -5,14 +5,14 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
 from app.database.copying import UNFIT_VALUE, as_database_error, copy_of
+from app.database.sessions import WriteSession
 
 
 async def store_rows(
-    session: AsyncSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
+    session: WriteSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 

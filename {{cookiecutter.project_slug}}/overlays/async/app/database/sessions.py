@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Self, TypeVar, TypeVarTuple
+from typing import Any, Self, TypeVar, TypeVarTuple
 
 import anyio
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import (
 from app.database.admission import Queue
 from app.database.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, transaction_options
 from app.database.engine import engine_options, error_code, prepare
+from app.database.managed import ManagedSession
 from app.database.probe import Probe
 from app.database.read_only import refuse_writes
 from app.database.values import name_unfit_values
@@ -30,7 +31,14 @@ Ts = TypeVarTuple("Ts")
 
 logger = logging.getLogger(__name__)
 
+# A response is written after the commit, and a closed session stays closed: nothing leaks behind it.
+SESSION_OPTIONS: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
+
 CLOSING = 3.0  # seconds that the end waits for transactions
+
+
+class WriteSession(AsyncSession):
+    """A session that may write: a service that writes takes this type, which no reader has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,8 @@ class Database:
     """One per process, made when the app starts, found at `request.state.db`."""
 
     engine: AsyncEngine
-    sessions: async_sessionmaker[AsyncSession]
+    sessions: async_sessionmaker[WriteSession]
+    managed: async_sessionmaker[WriteSession]  # of requests and units of work
     readers: async_sessionmaker[AsyncSession]
     probe: Probe
     requests: Queue
@@ -50,19 +59,19 @@ class Database:
         engine = create_async_engine(settings.database_url, **engine_options(settings))
         prepare(engine.sync_engine)
         name_unfit_values(engine.sync_engine)
-        sessions = async_sessionmaker(
-            engine,
-            expire_on_commit=False,  # an answer is written after the commit
-            close_resets_only=False,  # a closed session stays closed: nothing leaks behind it
+        options = SESSION_OPTIONS
+        sessions = async_sessionmaker(engine, class_=WriteSession, **options)
+        managed = async_sessionmaker(
+            engine, class_=WriteSession, sync_session_class=ManagedSession, **options
         )
         reading = engine.execution_options(**READER_OPTIONS)
         refuse_writes(reading.sync_engine)
-        readers = async_sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
+        readers = async_sessionmaker(reading, **options)
         requests = Queue(settings.request_connections, settings.database_max_waiting)
         units = settings.unit_connections
         places = anyio.Semaphore(units, max_value=units, fast_acquire=True)
         probe = Probe(readers, limit=3 * settings.database_pool_timeout)  # hosts may be silent
-        return cls(engine, sessions, readers, probe, requests, places)
+        return cls(engine, sessions, managed, readers, probe, requests, places)
 
     async def aclose(self) -> None:
         """Close every connection in the pool, once what was cancelled has been rolled back."""
@@ -75,7 +84,7 @@ class Database:
 
     async def run(
         self,
-        work: Callable[[AsyncSession], Awaitable[T]],
+        work: Callable[[WriteSession], Awaitable[T]],
         *,
         isolation: Isolation | None = None,
         read_only: bool = False,
@@ -101,9 +110,9 @@ class Database:
     @asynccontextmanager
     async def begun(
         self, isolation: Isolation | None, *, read_only: bool
-    ) -> AsyncGenerator[AsyncSession]:
+    ) -> AsyncGenerator[WriteSession]:
         """Begin a transaction with its options."""
-        async with self.sessions.begin() as session:
+        async with self.managed.begin() as session:
             options = transaction_options(isolation, read_only=read_only)
             await session.connection(execution_options=options)
             yield session
@@ -111,7 +120,7 @@ class Database:
     @asynccontextmanager
     async def unit(
         self, *, isolation: Isolation | None = None, read_only: bool = False
-    ) -> AsyncGenerator[AsyncSession]:
+    ) -> AsyncGenerator[WriteSession]:
         """One transaction outside a request: in a stream, a loop, a websocket, a script.
 
         It waits, first come first served and for as long as it takes, for one of the
@@ -122,7 +131,7 @@ class Database:
 
     async def run_in_background(
         self,
-        work: Callable[[AsyncSession, *Ts], Awaitable[T]],
+        work: Callable[[WriteSession, *Ts], Awaitable[T]],
         *args: *Ts,
         isolation: Isolation | None = None,
         read_only: bool = False,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import store_rows
+from app.database import WriteSession, store_rows
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemUpdate
 
@@ -14,7 +14,7 @@ from app.items.schemas import ItemCreate, ItemUpdate
 ITEM_BY_ID = select(Item).where(Item.id == bindparam("item_id"))
 
 
-async def create_item(session: AsyncSession, data: ItemCreate) -> Item:
+async def create_item(session: WriteSession, data: ItemCreate) -> Item:
     """Store one item; the flush gives it its key."""
     item = Item(**data.model_dump())
     session.add(item)
@@ -22,7 +22,7 @@ async def create_item(session: AsyncSession, data: ItemCreate) -> Item:
     return item
 
 
-async def create_items(session: AsyncSession, data: Sequence[ItemCreate]) -> int:
+async def create_items(session: WriteSession, data: Sequence[ItemCreate]) -> int:
     """Store many items, all or none; return how many."""
     await store_rows(session, Item, [item.model_dump() for item in data])
     return len(data)
@@ -49,7 +49,7 @@ async def list_items(
     return items.all()
 
 
-async def update_item(session: AsyncSession, item: Item, data: ItemUpdate) -> Item:
+async def update_item(session: WriteSession, item: Item, data: ItemUpdate) -> Item:
     """Change what the client sent, and nothing else."""
     for name, value in data.model_dump(exclude_unset=True).items():
         setattr(item, name, value)
@@ -57,7 +57,7 @@ async def update_item(session: AsyncSession, item: Item, data: ItemUpdate) -> It
     return item
 
 
-async def delete_item(session: AsyncSession, item: Item) -> None:
+async def delete_item(session: WriteSession, item: Item) -> None:
     """Remove an item."""
     await session.delete(item)
     await session.flush()

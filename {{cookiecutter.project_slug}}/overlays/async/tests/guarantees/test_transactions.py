@@ -9,8 +9,10 @@ from fastapi.responses import StreamingResponse
 from httpx2 import AsyncClient
 from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
+from app.database.managed import ManagedTransactionError
 from app.dependencies import ReaderDep, SessionDep
 from tests.dialect import FAIL_AT_COMMIT, PAUSE
 from tests.guarantees.products import Product
@@ -59,6 +61,55 @@ async def test_any_exception_rolls_back(
     response = await client.post("/probe")
     assert response.status_code == code
     assert await count_products(db) == 0
+
+
+@pytest.mark.parametrize("method", ["commit", "rollback"])
+async def test_the_transaction_of_a_request_ends_where_it_began(
+    method: str, app: FastAPI, client: AsyncClient, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Otherwise this client got 409, and the row was stored."""
+
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        session.add(lamp())
+        await session.flush()
+        await getattr(session, method)()
+        raise HTTPException(409)
+
+    response = await client.post("/probe")
+    assert response.status_code == 500
+    assert await count_products(db) == 0
+    assert "at its end" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["commit", "rollback"])
+async def test_the_transaction_of_a_unit_of_work_ends_where_it_began(
+    method: str, db: Database
+) -> None:
+    async def work(session: AsyncSession) -> None:
+        session.add(lamp())
+        await session.flush()
+        with pytest.raises(ManagedTransactionError):
+            await getattr(session, method)()
+
+    await db.run(work)
+    assert await count_products(db) == 1
+
+
+async def test_a_savepoint_is_free_to_end(app: FastAPI, client: AsyncClient, db: Database) -> None:
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        kept = await session.begin_nested()
+        session.add(lamp())
+        await kept.commit()
+        undone = await session.begin_nested()
+        session.add(Product(name="Another lamp", category="light", quantity=1))
+        await session.flush()
+        await undone.rollback()
+
+    response = await client.post("/probe")
+    assert response.status_code == 200
+    assert await count_products(db) == 1
 
 
 async def test_a_failure_in_a_savepoint_leaves_the_rest(

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase
+
+from app.database.sessions import WriteSession
 
 
 def store_rows(
-    session: Session, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
+    session: WriteSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 

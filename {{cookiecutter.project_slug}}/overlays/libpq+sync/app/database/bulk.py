@@ -15,9 +15,10 @@ from typing import Any
 import psycopg
 #% endif
 from sqlalchemy import insert, text
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase
 
 from app.database.copying import UNFIT_VALUE, as_database_error, copy_of
+from app.database.sessions import WriteSession
 
 
 #% if cookiecutter.driver == "psycopg2"
@@ -37,7 +38,7 @@ def written(value: object) -> str:
 
 #% endif
 def store_rows(
-    session: Session, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
+    session: WriteSession, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 

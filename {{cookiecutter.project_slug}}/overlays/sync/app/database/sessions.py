@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self, TypeVar, TypeVarTuple
+from typing import Any, Self, TypeVar, TypeVarTuple
 
 import anyio
 import anyio.to_thread
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.database.admission import Queue
 from app.database.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, transaction_options
 from app.database.engine import engine_options, error_code, prepare
+from app.database.managed import ManagedSession
 from app.database.probe import Probe
 from app.database.read_only import refuse_writes
 from app.database.values import name_unfit_values
@@ -28,6 +29,17 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 logger = logging.getLogger(__name__)
+
+# A response is written after the commit, and a closed session stays closed: nothing leaks behind it.
+SESSION_OPTIONS: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
+
+
+class WriteSession(Session):
+    """A session that may write: a service that writes takes this type, which no reader has."""
+
+
+class ManagedWriteSession(ManagedSession, WriteSession):
+    """The session of a request or of a unit of work."""
 
 
 class Places:
@@ -54,7 +66,8 @@ class Database:
     """One per process, made when the app starts, found at `request.state.db`."""
 
     engine: Engine
-    sessions: sessionmaker[Session]
+    sessions: sessionmaker[WriteSession]
+    managed: sessionmaker[ManagedWriteSession]  # of requests and units of work
     readers: sessionmaker[Session]
     probe: Probe
     requests: Queue
@@ -66,17 +79,15 @@ class Database:
         engine = create_engine(settings.database_url, **engine_options(settings))
         prepare(engine)
         name_unfit_values(engine)
-        sessions = sessionmaker(
-            engine,
-            expire_on_commit=False,  # an answer is written after the commit
-            close_resets_only=False,  # a closed session stays closed: nothing leaks behind it
-        )
+        options = SESSION_OPTIONS
+        sessions = sessionmaker(engine, class_=WriteSession, **options)
+        managed = sessionmaker(engine, class_=ManagedWriteSession, **options)
         reading = engine.execution_options(**READER_OPTIONS)
         refuse_writes(reading)
-        readers = sessionmaker(reading, expire_on_commit=False, close_resets_only=False)
+        readers = sessionmaker(reading, **options)
         requests = Queue(settings.request_connections, settings.database_max_waiting)
         places = Places(settings.unit_connections)
-        return cls(engine, sessions, readers, Probe(readers), requests, places)
+        return cls(engine, sessions, managed, readers, Probe(readers), requests, places)
 
     def close(self) -> None:
         """Close every connection that rests in the pool."""
@@ -85,7 +96,7 @@ class Database:
 
     def run(
         self,
-        work: Callable[[Session], T],
+        work: Callable[[WriteSession], T],
         *,
         isolation: Isolation | None = None,
         read_only: bool = False,
@@ -109,9 +120,9 @@ class Database:
             time.sleep(random.uniform(0, 0.01 * 2**attempt))
 
     @contextmanager
-    def begun(self, isolation: Isolation | None, *, read_only: bool) -> Generator[Session]:
+    def begun(self, isolation: Isolation | None, *, read_only: bool) -> Generator[WriteSession]:
         """Begin a transaction with its options."""
-        with self.sessions.begin() as session:
+        with self.managed.begin() as session:
             options = transaction_options(isolation, read_only=read_only)
             session.connection(execution_options=options)
             yield session
@@ -119,7 +130,7 @@ class Database:
     @contextmanager
     def unit(
         self, *, isolation: Isolation | None = None, read_only: bool = False
-    ) -> Generator[Session]:
+    ) -> Generator[WriteSession]:
         """One transaction outside a request: in a script, a command, a thread of your own.
 
         It waits, first come first served and for as long as it takes, for one of the
@@ -132,7 +143,7 @@ class Database:
 
     async def run_in_background(
         self,
-        work: Callable[[Session, *Ts], T],
+        work: Callable[[WriteSession, *Ts], T],
         *args: *Ts,
         isolation: Isolation | None = None,
         read_only: bool = False,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
-from app.database import store_rows
+from app.database import WriteSession, store_rows
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemUpdate
 
@@ -14,7 +14,7 @@ from app.items.schemas import ItemCreate, ItemUpdate
 ITEM_BY_ID = select(Item).where(Item.id == bindparam("item_id"))
 
 
-def create_item(session: Session, data: ItemCreate) -> Item:
+def create_item(session: WriteSession, data: ItemCreate) -> Item:
     """Store one item; the flush gives it its key."""
     item = Item(**data.model_dump())
     session.add(item)
@@ -22,7 +22,7 @@ def create_item(session: Session, data: ItemCreate) -> Item:
     return item
 
 
-def create_items(session: Session, data: Sequence[ItemCreate]) -> int:
+def create_items(session: WriteSession, data: Sequence[ItemCreate]) -> int:
     """Store many items, all or none; return how many."""
     store_rows(session, Item, [item.model_dump() for item in data])
     return len(data)
@@ -49,7 +49,7 @@ def list_items(
     return items.all()
 
 
-def update_item(session: Session, item: Item, data: ItemUpdate) -> Item:
+def update_item(session: WriteSession, item: Item, data: ItemUpdate) -> Item:
     """Change what the client sent, and nothing else."""
     for name, value in data.model_dump(exclude_unset=True).items():
         setattr(item, name, value)
@@ -57,7 +57,7 @@ def update_item(session: Session, item: Item, data: ItemUpdate) -> Item:
     return item
 
 
-def delete_item(session: Session, item: Item) -> None:
+def delete_item(session: WriteSession, item: Item) -> None:
     """Remove an item."""
     session.delete(item)
     session.flush()

@@ -129,10 +129,8 @@ def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:
 
 
 def test_a_unit_that_only_reads_cannot_write(db: Database) -> None:
-    with db.unit(read_only=True) as session:
-        with pytest.raises(DBAPIError):
-            store(session, "Lamp")
-        session.rollback()
+    with pytest.raises(DBAPIError), db.unit(read_only=True) as session:
+        store(session, "Lamp")
 
 
 def test_what_fails_in_the_background_is_named_in_the_log(

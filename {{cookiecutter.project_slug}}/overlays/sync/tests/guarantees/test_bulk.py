@@ -148,7 +148,7 @@ def test_many_rows_are_rolled_back_with_their_transaction(
 
 def test_a_reader_stores_no_rows(db: Database) -> None:
     with db.readers() as reader, pytest.raises(ReadOnlyError):
-        store_rows(reader, Product, ROWS)
+        store_rows(reader, Product, ROWS)  # type: ignore[arg-type]
     assert count_products(db) == 0
 
 

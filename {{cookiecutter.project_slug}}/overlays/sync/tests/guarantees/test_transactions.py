@@ -9,8 +9,10 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from app.database import Database
+from app.database.managed import ManagedTransactionError
 from app.dependencies import ReaderDep, SessionDep
 from tests.dialect import FAIL_AT_COMMIT, PAUSE
 from tests.guarantees.products import Product
@@ -59,6 +61,53 @@ def test_any_exception_rolls_back(
     response = client.post("/probe")
     assert response.status_code == code
     assert count_products(db) == 0
+
+
+@pytest.mark.parametrize("method", ["commit", "rollback"])
+def test_the_transaction_of_a_request_ends_where_it_began(
+    method: str, app: FastAPI, client: TestClient, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Otherwise this client got 409, and the row was stored."""
+
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        session.add(lamp())
+        session.flush()
+        getattr(session, method)()
+        raise HTTPException(409)
+
+    response = client.post("/probe")
+    assert response.status_code == 500
+    assert count_products(db) == 0
+    assert "at its end" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["commit", "rollback"])
+def test_the_transaction_of_a_unit_of_work_ends_where_it_began(method: str, db: Database) -> None:
+    def work(session: Session) -> None:
+        session.add(lamp())
+        session.flush()
+        with pytest.raises(ManagedTransactionError):
+            getattr(session, method)()
+
+    db.run(work)
+    assert count_products(db) == 1
+
+
+def test_a_savepoint_is_free_to_end(app: FastAPI, client: TestClient, db: Database) -> None:
+    @app.post("/probe")
+    def probe(session: SessionDep) -> None:
+        kept = session.begin_nested()
+        session.add(lamp())
+        kept.commit()
+        undone = session.begin_nested()
+        session.add(Product(name="Another lamp", category="light", quantity=1))
+        session.flush()
+        undone.rollback()
+
+    response = client.post("/probe")
+    assert response.status_code == 200
+    assert count_products(db) == 1
 
 
 def test_a_failure_in_a_savepoint_leaves_the_rest(
