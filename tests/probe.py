@@ -93,7 +93,12 @@ async def stop() -> None:
 @app.get("/probe/held")
 async def held(request: Request) -> list[int]:
     db = request.state.db
-    return [db.engine.pool.checkedout(), db.requests.waiting, db.requests.free]
+    queues = (db.writer_queue, db.reader_queue)
+    return [
+        db.engine.pool.checkedout() + db.reader_engine.pool.checkedout(),
+        sum(it.waiting for it in queues),
+        sum(it.free for it in queues),
+    ]
 
 
 @app.post("/probe/duplicate")

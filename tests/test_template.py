@@ -234,13 +234,11 @@ def test_every_setting_has_a_reader_and_is_documented(
     combination: Combination, project: Path
 ) -> None:
     settings = re.findall(r"^    (\w+): ", (project / "app/settings.py").read_text(), re.MULTILINE)
-    readers = "".join(
-        path.read_text() for path in (project / "app").rglob("*.py") if path.name != "settings.py"
-    )
+    readers = "".join(path.read_text() for path in (project / "app").rglob("*.py"))
     example = (project / ".env.example").read_text(encoding="utf-8")
     assert settings
     for name in settings:
-        assert f"settings.{name}" in readers, name
+        assert re.search(rf"\b(settings|self)\.{name}\b", readers), name
         assert f"{name.upper()}=" in example, name
     assert {*re.findall(r"^(?:# )?(\w+)=", example, re.MULTILINE)} == {
         name.upper() for name in settings
@@ -339,7 +337,7 @@ def test_a_reader_cannot_be_given_to_what_writes(
     file = project / "tests/items/types_of_sessions.py"
     file.write_text(text)
     tool, python = Path(sys.executable).with_name(checker), str(environment / "python")
-    commands = {
+    commands: dict[str, list[str | Path]] = {
         "mypy": [environment / "mypy", "--cache-dir", environment.parent / "mypy_cache", file],
         "pyright": [tool, "--pythonpath", python, file],
         "ty": [tool, "check", "--output-format", "concise", "--python", environment.parent, file],

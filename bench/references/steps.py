@@ -12,7 +12,7 @@ from collections import defaultdict
 from typing import Any
 
 import inlined
-from app.dependencies import ReaderDep, SessionDep, admitted
+from app.dependencies import ReaderDep, SessionDep
 from app.items import service
 from app.items.models import Item
 from app.items.router import found
@@ -39,7 +39,8 @@ async def read(request: Request, item_id: int) -> Item:
 
 @with_slot.get("/items/{item_id}", response_model=ItemRead)
 async def read_with_slot(request: Request, item_id: int) -> Item:
-    async with admitted(request) as db, db.readers() as reader:
+    db = request.state.db
+    async with db.reader_queue.place(), db.readers() as reader:
         return found(await service.get_item(reader, item_id))
 
 
@@ -57,7 +58,8 @@ async def create(request: Request, data: ItemCreate) -> Item:
 
 @with_slot.post("/items", response_model=ItemRead, status_code=201)
 async def create_with_slot(request: Request, data: ItemCreate) -> Item:
-    async with admitted(request) as db, db.sessions.begin() as session:
+    db = request.state.db
+    async with db.writer_queue.place(), db.managed.begin() as session:
         return await service.create_item(session, data)
 
 

@@ -33,8 +33,11 @@ class Settings(BaseSettings):
     environment: Literal["development", "production"] = "development"
     database_url: Annotated[URL, NoDecode, BeforeValidator(parse_url)] = DEFAULT_URL
     database_pool_size: int = Field(default=10, ge=1, description="Connections for requests")
+    database_reader_places: int | None = Field(
+        default=None, ge=1, description="How many of them are for requests that only read, or half"
+    )
     database_max_overflow: int = Field(
-        default=5, ge=0, description="Connections for other work, at least 2"
+        default=5, ge=0, description="Connections for other work, at least 3"
     )
     database_pool_timeout: int = Field(default=5, ge=1, description="Seconds to connect or to wait")
     #% if cookiecutter.database == "sqlite"
@@ -65,23 +68,40 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property
-    def request_connections(self) -> int:
-        """Connections of requests: all that are not kept for other work."""
-        return self.database_pool_size + self.database_max_overflow - self.unit_connections - 1
+    def unit_connections(self) -> int:
+        """Connections of units of work: of those beside requests, readiness and readers have one each."""
+        total = self.database_pool_size + self.database_max_overflow
+        return min(max(3, self.database_max_overflow), total - 2) - 2
 
     @property
-    def unit_connections(self) -> int:
-        """Connections of units of work outside requests; one more is for readiness."""
-        return max(2, self.database_max_overflow) - 1
+    def request_connections(self) -> int:
+        """Connections of requests: all that are not kept for other work."""
+        return self.database_pool_size + self.database_max_overflow - self.unit_connections - 2
+
+    @property
+    def reader_connections(self) -> int:
+        """Connections of requests that only read."""
+        return self.database_reader_places or self.request_connections // 2
+
+    @property
+    def writer_connections(self) -> int:
+        """Connections of requests that may write."""
+        return self.request_connections - self.reader_connections
 
     @model_validator(mode="after")
     def refuse_too_few_connections(self) -> Self:
-        """Refuse a pool that leaves no connection to requests."""
-        if self.request_connections < 1:
+        """Refuse a pool that leaves no connection to some requests."""
+        if self.database_pool_size + self.database_max_overflow < 5:
             raise ValueError(
                 f"DATABASE_POOL_SIZE={self.database_pool_size} and"
                 f" DATABASE_MAX_OVERFLOW={self.database_max_overflow} are too few connections:"
-                " a request, a unit of work beside it and the readiness probe need 3"
+                " a request that writes, one that reads, one connection beside each of them and the"
+                " readiness probe need 5"
+            )
+        if self.writer_connections < 1:
+            raise ValueError(
+                f"DATABASE_READER_PLACES={self.database_reader_places} leaves no connection to"
+                f" requests that write: requests have {self.request_connections}"
             )
         return self
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 
 from app.database.dialect import transaction_options
-from tests.dialect import BEGIN_READ_ONLY, COMMITTING, IN_SAVEPOINTS, REFUSED_WRITE
+from tests.dialect import BEGIN_READ_ONLY, BEGINNING, COMMITTING, IN_SAVEPOINTS, REFUSED_WRITE
 
 READ_ONLY = transaction_options(None, read_only=True) | IN_SAVEPOINTS
 ENDING = re.compile(rf"\s*({COMMITTING})\b", re.IGNORECASE)
@@ -65,6 +65,8 @@ class OneTransaction:
         self.level = connection.get_isolation_level()
         self.given = self.lost = self.read_only = self.autocommit = False
         engine.update_execution_options(**IN_SAVEPOINTS)
+        for listener in BEGINNING:
+            event.remove(engine, "begin", listener)
         event.listen(engine, "begin", self.note_options)
         event.listen(engine, "before_cursor_execute", self.refuse, named=True)
         event.listen(engine, "handle_error", self.recover)
@@ -119,7 +121,7 @@ class OneTransaction:
         """Note for the others what the transaction is to be."""
         options = connection.get_execution_options()
         self.read_only = READ_ONLY.items() <= options.items()
-        self.autocommit = options.get("isolation_level") == "AUTOCOMMIT"
+        self.autocommit = "only_reads" in options
 
     def do_begin(self, _connection: PoolProxiedConnection) -> None:
         """Begin a savepoint in place of a transaction."""

@@ -11,7 +11,7 @@ class Overloaded(Exception):  # noqa: N818  # a state of the service, and no fau
 
 
 class Queue:
-    """Places for requests, given out first come, first served."""
+    """Places for requests of one kind, given out first come, first served."""
 
     def __init__(self, places: int, max_waiting: int) -> None:
         """Have `places`, and let up to `max_waiting` requests wait for one."""

@@ -9,13 +9,16 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.database.dialect import prepare_stream
 
+# Of the readers' session factory: so a reader refuses to write on whatever it is bound to.
+ONLY_READS = {"only_reads": True}
+
 
 class ReadOnlyError(InvalidRequestError):
     """A write was tried in a session that only reads."""
 
 
 def refuse_writes(engine: Engine) -> None:
-    """Let `engine` run `select()` and nothing else: a write is refused before it is sent.
+    """Let readers on `engine` run `select()` and nothing else: a write is refused before it is sent.
 
     `text()` is rejected because it may write; `exec_driver_sql()` alone is let through.
     What is asked here was found out when the statement was compiled: to walk through it
@@ -24,6 +27,8 @@ def refuse_writes(engine: Engine) -> None:
 
     @event.listens_for(engine, "before_cursor_execute", named=True)
     def refuse(context: ExecutionContext, **_: Any) -> None:
+        if "only_reads" not in context.execution_options:
+            return
         compiled = context.compiled
         if compiled is not None and not (
             isinstance(compiled, SQLCompiler)

@@ -98,6 +98,7 @@ async def db(
         async with db.engine.connect() as connection:
             transaction = await connection.begin()
             confined = await connection.run_sync(OneTransaction)
+            db.readers.configure(bind=db.engine)
             yield db
             await connection.run_sync(confined.leave)
             await transaction.rollback()

@@ -1,7 +1,9 @@
 """What the tests must know of MySQL and MariaDB."""
 
+from collections.abc import Callable
 from typing import Any
 
+from app.database.engine import begin
 from app.url import DEFAULT_URL
 
 CURRENT_DATABASE = "SELECT database()"
@@ -79,8 +81,10 @@ COMMITTING = (
     "BEGIN|START TRANSACTION|COMMIT|ROLLBACK(?! TO)|SET autocommit"
     "|(CREATE|DROP)(?! TEMPORARY)|ALTER|RENAME|TRUNCATE|GRANT|REVOKE|ANALYZE|OPTIMIZE|(UN)?LOCK"
 )
-# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
-# write is refused where the database cannot do so.
+# In an ordinary test: listeners to the begin of a transaction that do not fit a savepoint, options
+# that differ, how a savepoint that only reads begins, and how a write is refused where the database
+# cannot do so.
+BEGINNING: list[Callable[..., None]] = [begin]
 IN_SAVEPOINTS: dict[str, Any] = {}
 BEGIN_READ_ONLY: list[str] = []
 REFUSED_WRITE: tuple[Any, ...] = (1792, "Cannot execute statement in a READ ONLY transaction.")

@@ -1,5 +1,6 @@
 """What the tests must know of PostgreSQL."""
 
+from collections.abc import Callable
 from typing import Any
 
 from app.url import DEFAULT_URL
@@ -68,8 +69,10 @@ SCHEMAS = True
 
 # What an ordinary test does not do, because its transaction could not be rolled back.
 COMMITTING = "BEGIN|START TRANSACTION|COMMIT|END|ABORT|ROLLBACK(?! TO)|PREPARE TRANSACTION"
-# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
-# write is refused where the database cannot do so.
+# In an ordinary test: listeners to the begin of a transaction that do not fit a savepoint, options
+# that differ, how a savepoint that only reads begins, and how a write is refused where the database
+# cannot do so.
+BEGINNING: list[Callable[..., None]] = []
 IN_SAVEPOINTS: dict[str, Any] = {}
 BEGIN_READ_ONLY = ["SET TRANSACTION READ ONLY"]
 REFUSED_WRITE: tuple[Any, ...] = ()

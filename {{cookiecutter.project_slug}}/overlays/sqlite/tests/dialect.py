@@ -1,5 +1,6 @@
 """What the tests must know of SQLite."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -61,8 +62,10 @@ SCHEMAS = False
 
 # What an ordinary test does not do, because its transaction could not be rolled back.
 COMMITTING = "COMMIT|END|ROLLBACK(?! TO)|VACUUM"
-# In an ordinary test: options that differ, how a savepoint that only reads begins, and how a
-# write is refused where the database cannot do so.
+# In an ordinary test: listeners to the begin of a transaction that do not fit a savepoint, options
+# that differ, how a savepoint that only reads begins, and how a write is refused where the database
+# cannot do so.
+BEGINNING: list[Callable[..., None]] = []
 IN_SAVEPOINTS: dict[str, Any] = {"sqlite_begin": ""}
 BEGIN_READ_ONLY: list[str] = []  # see `begin` in `app/database/engine.py`
 REFUSED_WRITE: tuple[Any, ...] = ()

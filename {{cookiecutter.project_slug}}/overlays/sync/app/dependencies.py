@@ -19,19 +19,6 @@ S = TypeVar("S", bound=Session)
 
 
 @asynccontextmanager
-async def admitted(request: HTTPConnection) -> AsyncGenerator[Database]:
-    """Hold one place for a request, however many sessions it asks for: two could deadlock."""
-    db: Database = request.state.db
-    if hasattr(request.state, "admitted"):
-        yield db
-        return
-    async with db.requests.place():
-        check_deadline(request)
-        request.state.admitted = True
-        yield db
-
-
-@asynccontextmanager
 async def ended_in_thread(context: AbstractContextManager[S]) -> AsyncGenerator[S]:
     """Begin a session here, which sends nothing yet; end it in a thread, which may wait.
 
@@ -53,23 +40,28 @@ async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
     if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
         yield request.state.transaction
         return
-    async with admitted(request) as db, ended_in_thread(db.managed.begin()) as session:
+    db: Database = request.state.db
+    async with db.writer_queue.place(), ended_in_thread(db.managed.begin()) as session:
+        check_deadline(request)
         request.state.transaction = session
         yield session
         check_deadline(request)
 
 
 async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:
-    """Reads, as cheaply as the database lets it (see `app/database/dialect.py`); refuses writes.
+    """Reads in AUTOCOMMIT, and refuses to write.
 
-    In a request that takes `SessionDep` too, it is that session: two would be two connections.
+    In a request that takes `SessionDep` too, wherever, it is that session: with two places each,
+    requests that have their first would wait for each other's second.
     """
     if route_depends_on(get_session, request):
         async with asynccontextmanager(get_session)(request) as session:
             yield session
-    else:
-        async with admitted(request) as db, ended_in_thread(db.readers()) as reader:
-            yield reader
+        return
+    db: Database = request.state.db
+    async with db.reader_queue.place(), ended_in_thread(db.readers()) as reader:
+        check_deadline(request)
+        yield reader
 
 
 SessionDep = Annotated[WriteSession, Depends(get_session, scope="function")]

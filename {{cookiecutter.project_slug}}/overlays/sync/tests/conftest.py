@@ -86,6 +86,7 @@ def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]
         with db.engine.connect() as connection:
             transaction = connection.begin()
             confined = OneTransaction(connection)
+            db.readers.configure(bind=db.engine)
             yield db
             confined.leave(connection)
             transaction.rollback()

@@ -14,9 +14,11 @@ from opentelemetry.metrics import CallbackOptions, Observation, get_meter
 from sqlalchemy import ExceptionContext, QueuePool, event
 
 from app.database import Database
+from app.database.admission import Queue
 from app.database.engine import error_summary
 
-POOL = {"db.client.connection.pool.name": "app"}
+POOL = "db.client.connection.pool.name"
+STATE = "db.client.connection.state"
 
 
 def observe_database(app: FastAPI) -> None:
@@ -38,11 +40,12 @@ def observe_database(app: FastAPI) -> None:
 @contextmanager
 def traced(db: Database) -> Generator[None]:
     """Make a span of every statement, inside that of its request."""
-    engine = db.sessions().get_bind()
-    event.listen(engine, "handle_error", hide_values)
+    engines = [factory().get_bind() for factory in (db.sessions, db.readers)]
+    for engine in engines:
+        event.listen(engine, "handle_error", hide_values)
     instrumentor = SQLAlchemyInstrumentor()
     # It does not know yet that SQLAlchemy 2.1 works; the tests do.
-    instrumentor.instrument(engine=engine, skip_dep_check=True)
+    instrumentor.instrument(engines=engines, skip_dep_check=True)
     try:
         yield
     finally:
@@ -58,18 +61,30 @@ def hide_values(context: ExceptionContext) -> None:
 
 
 def measure(db: Database) -> None:
-    """Report the size of the pool, what of it is out, and how many requests wait for it."""
-    pool = cast("QueuePool", db.engine.pool)
+    """Report for each pool its size, what of it is out, and how many requests wait for it."""
+    pools = {
+        "writers": (cast("QueuePool", db.engine.pool), db.writer_queue),
+        "readers": (cast("QueuePool", db.reader_engine.pool), db.reader_queue),
+    }
     meter = get_meter("app")
 
-    def report(name: str, *parts: tuple[dict[str, str], Callable[[], int]]) -> None:
+    def report(
+        name: str, *counts: tuple[dict[str, str], Callable[[QueuePool, Queue], int]]
+    ) -> None:
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
-            return [Observation(count(), POOL | attributes) for attributes, count in parts]
+            return [
+                Observation(count(pool, queue), {POOL: kind} | attributes)
+                for kind, (pool, queue) in pools.items()
+                for attributes, count in counts
+            ]
 
         meter.create_observable_up_down_counter(f"db.client.connection.{name}", [observe])
 
-    state = "db.client.connection.state"
-    report("idle.max", ({}, pool.size))
-    report("count", ({state: "used"}, pool.checkedout), ({state: "idle"}, pool.checkedin))
-    report("overflow", ({}, lambda: max(0, pool.overflow())))  # beyond `DATABASE_POOL_SIZE`
-    report("pending_requests", ({}, lambda: db.requests.waiting))
+    report("idle.max", ({}, lambda pool, _: pool.size()))
+    report("overflow", ({}, lambda pool, _: max(0, pool.overflow())))  # beyond its size
+    report("pending_requests", ({}, lambda _, queue: queue.waiting))
+    report(
+        "count",
+        ({STATE: "used"}, lambda pool, _: pool.checkedout()),
+        ({STATE: "idle"}, lambda pool, _: pool.checkedin()),
+    )

@@ -11,7 +11,7 @@ from app.orders import cursor as cursors
 from app.orders import service
 from app.orders.models import Order, Status
 from app.orders.schemas import OrderCreate, OrderRead, OrderUpdate
-from app.users.authentication import CurrentUser
+from app.users.dependencies import CurrentUser
 from app.web.openapi import problems
 from app.web.pagination import Limit, Page
 

@@ -9,8 +9,7 @@ from fastapi.responses import StreamingResponse
 from app.database import Database
 from app.orders import service
 from app.orders.service import Exported
-from app.users.authentication import CurrentUser, found
-from app.users.service import get_user_by_token
+from app.users.dependencies import CurrentUser, found, get_user_by_token
 from app.web.openapi import problems
 
 PART = 500  # rows that one unit of work reads

@@ -9,7 +9,7 @@ from app.dependencies import ReaderDep, SessionDep
 from app.products import service
 from app.products.models import Product
 from app.products.schemas import ProductRead, ProductWrite, Sku
-from app.users.authentication import staff
+from app.users.dependencies import staff
 from app.web.openapi import problems
 
 router = APIRouter(prefix="/products", tags=["products"], responses=problems(503))

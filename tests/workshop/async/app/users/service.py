@@ -3,9 +3,6 @@
 import hashlib
 import secrets
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.database import WriteSession
 from app.users.models import Role, User
 from app.users.schemas import UserCreate, UserUpdate
@@ -20,11 +17,6 @@ async def create_user(
     session.add(user)
     await session.flush()
     return user, token
-
-
-async def get_user_by_token(session: AsyncSession, token: str) -> User | None:
-    """Find the user of a token."""
-    return await session.scalar(select(User).where(User.token_hash == hash_of(token)))
 
 
 async def update_user(session: WriteSession, user: User, data: UserUpdate) -> User:

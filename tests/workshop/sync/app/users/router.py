@@ -4,7 +4,7 @@ from fastapi import APIRouter, status
 
 from app.dependencies import SessionDep
 from app.users import service
-from app.users.authentication import CurrentUser
+from app.users.dependencies import CurrentUser
 from app.users.models import User
 from app.users.schemas import SignedUp, UserCreate, UserRead, UserUpdate
 from app.web.openapi import problems

@@ -3,9 +3,6 @@
 import hashlib
 import secrets
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from app.database import WriteSession
 from app.users.models import Role, User
 from app.users.schemas import UserCreate, UserUpdate
@@ -20,11 +17,6 @@ def create_user(
     session.add(user)
     session.flush()
     return user, token
-
-
-def get_user_by_token(session: Session, token: str) -> User | None:
-    """Find the user of a token."""
-    return session.scalar(select(User).where(User.token_hash == hash_of(token)))
 
 
 def update_user(session: WriteSession, user: User, data: UserUpdate) -> User:

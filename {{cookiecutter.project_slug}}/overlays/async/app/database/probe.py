@@ -5,17 +5,21 @@ import logging
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.database.dialect import transaction_options
 
 logger = logging.getLogger(__name__)
+
+READ_ONLY = transaction_options(None, read_only=True)
 
 
 class Probe:
     """Attempts to read from the database, which callers share."""
 
-    def __init__(self, readers: async_sessionmaker[AsyncSession], limit: float) -> None:
-        """Read through `readers`; an attempt is given up after `limit` seconds."""
-        self.readers = readers
+    def __init__(self, engine: AsyncEngine, limit: float) -> None:
+        """Read on the engine of the writers; an attempt is given up after `limit` seconds."""
+        self.engine = engine
         self.limit = limit
         self.attempt: asyncio.Task[bool] | None = None
 
@@ -33,8 +37,9 @@ class Probe:
     async def read(self) -> bool:
         """Read once, and log why that failed."""
         try:
-            async with asyncio.timeout(self.limit), self.readers() as reader:
-                await reader.execute(select(1))
+            async with asyncio.timeout(self.limit), self.engine.connect() as connection:
+                await connection.execution_options(**READ_ONLY)
+                await connection.execute(select(1))
         except (SQLAlchemyError, OSError) as error:  # a TimeoutError is an OSError
             logger.warning("The database does not answer: %r", getattr(error, "orig", error))
             return False

@@ -22,7 +22,7 @@ from app.database.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, tra
 from app.database.engine import engine_options, error_code, prepare
 from app.database.managed import ManagedSession
 from app.database.probe import Probe
-from app.database.read_only import refuse_writes
+from app.database.read_only import ONLY_READS, refuse_writes
 from app.database.values import name_unfit_values
 from app.settings import Settings
 
@@ -43,44 +43,72 @@ class WriteSession(AsyncSession):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One per process, made when the app starts, found at `request.state.db`."""
+    """One per process, made when the app starts, found at `request.state.db`.
+
+    Readers have connections of their own, so no writer that waits for a lock keeps them waiting.
+    """
 
     engine: AsyncEngine
+    reader_engine: AsyncEngine  # in AUTOCOMMIT: a SELECT takes one round trip
     sessions: async_sessionmaker[WriteSession]
-    managed: async_sessionmaker[WriteSession]  # of requests and units of work
+    managed: async_sessionmaker[WriteSession]  # of requests and of units of work
     readers: async_sessionmaker[AsyncSession]
     probe: Probe
-    requests: Queue
-    places: anyio.Semaphore  # connections of units of work outside requests
+    writer_queue: Queue  # requests that may write
+    reader_queue: Queue  # requests that only read
+    unit_places: anyio.Semaphore  # units of work outside requests
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Make the engine and its session factories; connections open when they are needed."""
-        engine = create_async_engine(settings.database_url, **engine_options(settings))
-        prepare(engine.sync_engine)
-        name_unfit_values(engine.sync_engine)
-        options = SESSION_OPTIONS
-        sessions = async_sessionmaker(engine, class_=WriteSession, **options)
-        managed = async_sessionmaker(
-            engine, class_=WriteSession, sync_session_class=ManagedSession, **options
+        """Make the engines and their session factories; connections open when they are needed."""
+        options = engine_options(settings)
+        engine = create_async_engine(
+            settings.database_url,
+            pool_size=settings.writer_connections,
+            max_overflow=settings.unit_connections + 1,  # and one for readiness
+            **options,
         )
-        reading = engine.execution_options(**READER_OPTIONS)
-        refuse_writes(reading.sync_engine)
-        readers = async_sessionmaker(reading, **options)
-        requests = Queue(settings.request_connections, settings.database_max_waiting)
+        reader_engine = create_async_engine(
+            settings.database_url,
+            pool_size=settings.reader_connections,
+            max_overflow=1,
+            **options | READER_OPTIONS,
+        )
+        for each in (engine.sync_engine, reader_engine.sync_engine):
+            prepare(each)
+            name_unfit_values(each)
+            refuse_writes(each)
         units = settings.unit_connections
-        places = anyio.Semaphore(units, max_value=units, fast_acquire=True)
-        probe = Probe(readers, limit=3 * settings.database_pool_timeout)  # hosts may be silent
-        return cls(engine, sessions, managed, readers, probe, requests, places)
+        return cls(
+            engine,
+            reader_engine,
+            async_sessionmaker(engine, class_=WriteSession, **SESSION_OPTIONS),
+            async_sessionmaker(
+                engine,
+                class_=WriteSession,
+                sync_session_class=ManagedSession,
+                **SESSION_OPTIONS,
+            ),
+            async_sessionmaker(reader_engine, execution_options=ONLY_READS, **SESSION_OPTIONS),
+            Probe(engine, limit=3 * settings.database_pool_timeout),  # hosts may be silent
+            Queue(settings.writer_connections, settings.database_max_waiting),
+            Queue(settings.reader_connections, settings.database_max_waiting),
+            anyio.Semaphore(units, max_value=units, fast_acquire=True),
+        )
 
     async def aclose(self) -> None:
-        """Close every connection in the pool, once what was cancelled has been rolled back."""
+        """Close every pooled connection, once what was cancelled has been rolled back."""
         await self.probe.aclose()
         with anyio.move_on_after(CLOSING):
-            for semaphore in (self.requests.semaphore, self.places):
+            for semaphore in (
+                self.writer_queue.semaphore,
+                self.reader_queue.semaphore,
+                self.unit_places,
+            ):
                 for _ in range(semaphore.max_value or 0):
                     await semaphore.acquire()
         await self.engine.dispose()
+        await self.reader_engine.dispose()
 
     async def run(
         self,
@@ -126,7 +154,7 @@ class Database:
         It waits, first come first served and for as long as it takes, for one of the
         connections beside those of requests. A unit inside a unit could wait for itself.
         """
-        async with self.places, self.begun(isolation, read_only=read_only) as session:
+        async with self.unit_places, self.begun(isolation, read_only=read_only) as session:
             yield session
 
     async def run_in_background(
@@ -142,7 +170,7 @@ class Database:
         """
         name = getattr(work, "__qualname__", type(work).__qualname__)
         try:
-            async with self.places:
+            async with self.unit_places:
                 return await self.run(
                     lambda session: work(session, *args), isolation=isolation, read_only=read_only
                 )

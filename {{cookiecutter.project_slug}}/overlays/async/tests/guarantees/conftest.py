@@ -37,7 +37,8 @@ def delay_connections(db: Database, seconds: float) -> None:
     def wait(connection: Any, _record: ConnectionPoolEntry) -> None:
         connection.run_async(lambda _: asyncio.sleep(seconds))
 
-    event.listen(db.engine.sync_engine, "connect", wait)
+    for engine in (db.engine.sync_engine, db.reader_engine.sync_engine):
+        event.listen(engine, "connect", wait)
 
 
 @contextmanager
@@ -47,11 +48,14 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
     def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
         raise error
 
-    event.listen(db.engine.sync_engine, "connect", fail)
+    engines = (db.engine.sync_engine, db.reader_engine.sync_engine)
+    for engine in engines:
+        event.listen(engine, "connect", fail)
     try:
         yield
     finally:
-        event.remove(db.engine.sync_engine, "connect", fail)
+        for engine in engines:
+            event.remove(engine, "connect", fail)
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from itertools import count
 from typing import Annotated
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
 from httpx2 import AsyncClient
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
@@ -60,8 +61,11 @@ async def test_every_slot_and_connection_comes_back(
 ) -> None:
     add_slow_endpoint(app)
     await at_once(50, lambda: client.get("/test-slow"))
-    assert db.requests.free == settings.request_connections
-    assert db.engine.pool.status().endswith("Current Checked out connections: 0")
+    await at_once(50, lambda: client.get("/test-products"))
+    assert db.writer_queue.free == settings.writer_connections
+    assert db.reader_queue.free == settings.reader_connections
+    for engine in (db.engine, db.reader_engine):
+        assert engine.pool.status().endswith("Current Checked out connections: 0")
 
 
 async def by_reader(reader: ReaderDep) -> AsyncSession:
@@ -146,24 +150,85 @@ async def test_a_request_that_only_reads_waits_for_no_writer(
         assert time.monotonic() - begun < 5  # a lock may be waited for much longer
 
 
-@pytest.mark.parametrize(("size", "overflow"), [(1, 0), (1, 1), (2, 0)])
+def add_lamps(app: FastAPI) -> None:
+    """Two ways to write behind authentication."""
+    more = update(Product).values(quantity=Product.quantity + 1)
+
+    @app.post("/probe/reader-first")
+    async def reader_first(
+        user: Annotated[AsyncSession, Depends(by_reader)], session: SessionDep
+    ) -> None:
+        await session.execute(more)
+
+    @app.post("/probe/session-first")
+    async def session_first(
+        session: SessionDep, user: Annotated[AsyncSession, Depends(by_reader)]
+    ) -> None:
+        await session.execute(more)
+
+
+@pytest.mark.parametrize("path", ["/probe/reader-first", "/probe/session-first"])
+async def test_readers_are_answered_while_every_writer_waits(
+    path: str, app: FastAPI, client: AsyncClient, db: Database, settings: Settings
+) -> None:
+    """A transaction locks what more requests want to write than there are connections."""
+    add_lamps(app)
+    writers = settings.database_pool_size + settings.database_max_overflow + 5
+    async with db.sessions.begin() as session:
+        session.add(Product(name="Lamp", category="light", quantity=0))
+    blocker = db.sessions()
+    await blocker.execute(update(Product).values(quantity=100))
+    numbers = count()
+    answered: list[float] = []
+
+    async def call() -> int:
+        if next(numbers) < writers:
+            response = await client.post(path)
+            return response.status_code
+        await asyncio.sleep(0.3)  # all writers wait by then
+        begun = time.monotonic()
+        response = await client.get("/test-products")
+        answered.append(time.monotonic() - begun)
+        if len(answered) == 10:
+            await blocker.commit()
+            await blocker.close()
+        return response.status_code
+
+    assert await at_once(writers + 10, call) == [200] * (writers + 10)
+    assert max(answered) < 4
+    async with db.readers() as reader:
+        assert await reader.scalar(select(Product.quantity)) == 100 + writers
+
+
+@pytest.mark.parametrize(("size", "overflow"), [(1, 0), (1, 1), (1, 3), (2, 2), (4, 0)])
 def test_fewer_connections_than_a_service_needs_are_refused(
     size: int, overflow: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_POOL_SIZE", str(size))
     monkeypatch.setenv("DATABASE_MAX_OVERFLOW", str(overflow))
-    with pytest.raises(ValidationError, match=f"DATABASE_POOL_SIZE={size} and .* need 3"):
+    with pytest.raises(ValidationError, match=f"DATABASE_POOL_SIZE={size} and .* need 5"):
+        Settings()
+
+
+@pytest.mark.parametrize("places", ["10", "11"])
+def test_readers_leave_connections_to_writers(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_READER_PLACES", places)
+    with pytest.raises(ValidationError, match=f"DATABASE_READER_PLACES={places} leaves no"):
         Settings()
 
 
 @pytest.mark.parametrize(
-    ("size", "overflow", "requests", "units"), [(10, 5, 10, 4), (10, 0, 8, 1), (1, 2, 1, 1)]
+    ("size", "overflow", "readers", "writers", "units"),
+    [(10, 5, 5, 5, 3), (10, 0, 3, 4, 1), (1, 4, 1, 1, 1), (5, 0, 1, 1, 1)],
 )
-def test_some_connections_are_kept_for_other_work(
-    size: int, overflow: int, requests: int, units: int
+def test_connections_are_divided(
+    size: int, overflow: int, readers: int, writers: int, units: int
 ) -> None:
+    """One more is for readiness, and one for readers outside requests."""
     settings = Settings(database_pool_size=size, database_max_overflow=overflow)
-    assert (settings.request_connections, settings.unit_connections) == (requests, units)
+    divided = (settings.reader_connections, settings.writer_connections, settings.unit_connections)
+    assert divided == (readers, writers, units)
+    assert sum(divided) + 2 == size + overflow
 
 
 @pytest.mark.parametrize("name", ["pool_size", "max_overflow", "max_waiting", "pool_timeout"])

@@ -67,16 +67,16 @@ async def test_units_come_first_come_first_served(db: Database, settings: Settin
             await count_products(session)
 
     for _ in range(settings.unit_connections):
-        await db.places.acquire()
+        await db.unit_places.acquire()
     async with asyncio.TaskGroup() as group:
         for number in range(20):
             group.create_task(enter(number))
         await asyncio.sleep(0.2)
         assert entered == []
-        db.places.release()
+        db.unit_places.release()
     assert entered == list(range(20))
     for _ in range(settings.unit_connections - 1):
-        db.places.release()
+        db.unit_places.release()
 
 
 async def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:
@@ -92,7 +92,7 @@ async def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:
 
 
 async def test_a_unit_that_only_reads_cannot_write(db: Database) -> None:
-    with pytest.raises(DBAPIError):  # noqa: PT012  # the unit ends by it
+    with pytest.raises(DBAPIError):
         async with db.unit(read_only=True) as session:
             await store(session, "Lamp")
     with pytest.raises(DBAPIError):

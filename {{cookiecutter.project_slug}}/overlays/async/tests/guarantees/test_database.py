@@ -45,12 +45,17 @@ async def test_what_the_url_says_holds(
         assert await session.scalar(text(question)) == answer
 
 
+@pytest.mark.commits
 async def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Database) -> None:
     async with connected(settings) as second:
+        pools = (second.engine.pool, second.reader_engine.pool)
         async with second.readers() as reader:
             await reader.execute(select(1))
-        assert "Connections in pool: 1" in second.engine.pool.status()
-    assert "Connections in pool: 0" in second.engine.pool.status()
+        async with second.sessions() as session:
+            await session.execute(select(1))
+        assert all("Connections in pool: 1" in pool.status() for pool in pools)
+    pools = (second.engine.pool, second.reader_engine.pool)
+    assert all("Connections in pool: 0" in pool.status() for pool in pools)
 
 
 @pytest.mark.parametrize("_round", [1, 2])

@@ -123,7 +123,7 @@ async def test_an_error_of_ours_is_no_fault_of_the_client(
 async def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
     settings: Settings, client_of: ClientOf
 ) -> None:
-    small = {"database_pool_size": 3, "database_max_overflow": 0, "database_pool_timeout": 1}
+    small = {"database_pool_size": 5, "database_max_overflow": 0, "database_pool_timeout": 1}
     app = create_app(settings.model_copy(update=small))
 
     @app.get("/probe")

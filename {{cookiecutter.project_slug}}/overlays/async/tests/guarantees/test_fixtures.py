@@ -25,6 +25,23 @@ async def names(reader: AsyncSession) -> list[str]:
     return [name async for name in found]
 
 
+async def autocommits(db: Database) -> bool:
+    """Tell whether the one pooled connection of readers is in AUTOCOMMIT."""
+    async with db.reader_engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        assert raw.dbapi_connection is not None
+        return connection.dialect.detect_autocommit_setting(raw.dbapi_connection)
+
+
+@pytest.mark.commits
+async def test_a_stream_leaves_its_connection_in_autocommit(db: Database) -> None:
+    assert await autocommits(db)
+    async with db.readers() as reader:
+        await names(reader)
+    assert await autocommits(db)
+    assert "Connections in pool: 1 " in db.reader_engine.pool.status()
+
+
 @BOTH_WAYS
 async def test_a_reader_streams(db: Database, times: int) -> None:
     lamps = [{"name": f"Lamp {number}", "category": "x", "quantity": 1} for number in range(5)]

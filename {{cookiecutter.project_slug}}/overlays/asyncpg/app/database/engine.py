@@ -8,7 +8,7 @@ from sqlalchemy import Dialect, Engine, ExceptionContext, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.database.dialect import OUTDATED, needs_new_connection
+from app.database.dialect import OUTDATED, end_streams, needs_new_connection
 from app.database.ping import ping_if_idle
 from app.settings import Settings
 from app.url_parameters import DSN_PARAMETERS
@@ -25,8 +25,6 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     return {
         "echo": settings.database_echo,
         "hide_parameters": not settings.database_echo,
-        "pool_size": settings.database_pool_size,
-        "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
         "pool_recycle": settings.database_pool_recycle,
         "connect_args": {
@@ -58,8 +56,9 @@ def error_summary(error: BaseException | None) -> str:
 
 
 def prepare(engine: Engine) -> None:
-    """Make every connection of the engine keep the rules of this module."""
+    """Register the event listeners of this module."""
     ping_if_idle(engine)
+    end_streams(engine)
     event.listen(engine, "handle_error", renew_connections)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from psycopg2 import extensions
 from sqlalchemy import Dialect, Engine, ExceptionContext, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DataError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -17,7 +16,7 @@ from sqlalchemy import Dialect, Engine, ExceptionContext, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 #% endif
-from app.database.dialect import OUTDATED, needs_new_connection
+from app.database.dialect import OUTDATED, end_streams, needs_new_connection
 from app.database.ping import ping_if_idle
 from app.settings import Settings
 
@@ -33,8 +32,6 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     return {
         "echo": settings.database_echo,
         "hide_parameters": not settings.database_echo,
-        "pool_size": settings.database_pool_size,
-        "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
         "pool_recycle": settings.database_pool_recycle,
         "connect_args": {
@@ -66,10 +63,10 @@ def error_summary(error: BaseException | None) -> str:
 
 
 def prepare(engine: Engine) -> None:
-    """Make every connection of the engine keep the rules of this module."""
+    """Register the event listeners of this module."""
     ping_if_idle(engine)
+    end_streams(engine)
     #% if cookiecutter.driver == "psycopg2"
-    event.listen(engine, "checkin", leave_isolation_to_the_server)
     event.listen(engine, "handle_error", name_nul)
     #% endif
     event.listen(engine, "handle_error", renew_connections)
@@ -84,17 +81,6 @@ def use_utc(
 
 
 #% if cookiecutter.driver == "psycopg2"
-def leave_isolation_to_the_server(
-    connection: DBAPIConnection | None, _record: ConnectionPoolEntry
-) -> None:
-    """Name no level, so that a reader leaves AUTOCOMMIT without another round trip.
-
-    SQLAlchemy names the server's own level then, and psycopg2 unsets by a SET what was named.
-    """
-    if connection is not None:
-        connection.isolation_level = None
-
-
 def name_nul(context: ExceptionContext) -> DataError | None:
     """Say that a text with a NUL does not fit: psycopg2 refuses it by an error of Python's own."""
     error = context.original_exception

@@ -19,8 +19,11 @@ DURATION = BigInteger()
 BYTES = mysql.LONGBLOB()
 NOW = func.utc_timestamp(6)
 
-# Every statement of a reader stands alone: no round trip to begin and to end.
-READER_OPTIONS: dict[str, Any] = {"mysql_autocommit": True}
+# Of the readers' engine: each statement stands alone, with no round trip to begin and to end.
+READER_OPTIONS: dict[str, Any] = {
+    "isolation_level": "AUTOCOMMIT",
+    "skip_autocommit_rollback": True,
+}
 
 # Numbers from the servers' error references.
 CONFLICT_CODES = frozenset(

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 #% else
 from sqlalchemy.exc import DataError, DBAPIError
 #% endif
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.database.dialect import needs_new_connection
 from app.database.ping import ping_if_idle
@@ -47,9 +47,6 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "echo": settings.database_echo,
         "hide_parameters": not settings.database_echo,
         "isolation_level": "READ COMMITTED",
-        "skip_autocommit_rollback": True,  # a reader has nothing to roll back
-        "pool_size": settings.database_pool_size,
-        "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
         "pool_recycle": settings.database_pool_recycle,
         "connect_args": connect_args,
@@ -72,12 +69,7 @@ def error_summary(error: BaseException | None) -> str:
 
 
 def prepare(engine: Engine) -> None:
-    """Make every connection of the engine keep the rules of this module.
-
-    Pooled connections are in AUTOCOMMIT, where a SELECT takes one round trip. A transaction
-    switches it off, and on again to commit. So what ends in any other way leaves it off, by
-    which SQLAlchemy knows that it has to roll back.
-    """
+    """Register the event listeners of this module."""
     ping_if_idle(engine)
     event.listen(engine, "handle_error", renew_connections)
     event.listen(engine, "handle_error", name_a_value_without_a_number)
@@ -85,9 +77,6 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "handle_error", name_a_closed_connection)
     #% endif
     event.listen(engine, "begin", begin)
-    dialect: Any = engine.dialect  # for these two there are no events to listen to
-    dialect.do_begin = do_begin
-    dialect.do_commit = do_commit
 
 
 def renew_connections(context: ExceptionContext) -> None:
@@ -182,32 +171,6 @@ def connect(
 
 #% endif
 def begin(connection: Connection) -> None:
-    """Note for `do_begin` what the transaction is to be."""
-    options = connection.get_execution_options()
-    autocommit = options.get("isolation_level") == "AUTOCOMMIT"
-    connection.info["autocommit"] = options.get("mysql_autocommit", autocommit)
-    connection.info["read_only"] = options.get("mysql_read_only", False)
-
-
-def do_begin(connection: PoolProxiedConnection) -> None:
-    """Switch AUTOCOMMIT on or off; where it is so already, the driver sends nothing.
-
-    Not by `BEGIN`: after a deadlock, or a statement that commits by itself, what follows in
-    the same session would be stored at once. Nor by a statement of ours: not every driver
-    would notice before the next one succeeds.
-    """
-    connection.autocommit(connection.info["autocommit"])
-    if connection.info["read_only"]:
-        cursor = connection.cursor()
-        cursor.execute("SET TRANSACTION READ ONLY")
-        cursor.close()
-
-
-def do_commit(connection: PoolProxiedConnection) -> None:
-    """Switch AUTOCOMMIT on, which commits: one round trip for both.
-
-    Only COMMIT itself, or ROLLBACK, ends what `SET TRANSACTION` began.
-    """
-    if connection.info["read_only"]:
-        connection.commit()
-    connection.autocommit(True)
+    """Let the transaction only read, where it is to; its COMMIT or ROLLBACK ends that."""
+    if connection.get_execution_options().get("mysql_read_only"):
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")

@@ -4,9 +4,10 @@ import logging
 import time
 from typing import Any, Literal
 
-from sqlalchemy import Connection, DateTime, LargeBinary, Time, func, select
+from sqlalchemy import Connection, DateTime, Engine, LargeBinary, Time, event, func, select
 from sqlalchemy.dialects.postgresql import INTERVAL
-from sqlalchemy.engine.interfaces import ExecutionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExecutionContext
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.settings import Settings
 
@@ -20,8 +21,11 @@ DURATION = INTERVAL()
 BYTES = LargeBinary()
 NOW = func.statement_timestamp()
 
-# Every statement of a reader stands alone: no round trip for BEGIN and COMMIT.
-READER_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+# Of the readers' engine: each statement stands alone, with no round trip to begin and to end.
+READER_OPTIONS: dict[str, Any] = {
+    "isolation_level": "AUTOCOMMIT",
+    "skip_autocommit_rollback": True,
+}
 
 # Codes from appendix A of the manual.
 CONFLICT_CODES = frozenset({"23503", "23505", "23P01"})  # foreign key, unique, exclusion
@@ -65,12 +69,22 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
 def prepare_stream(context: ExecutionContext) -> None:
     """Begin a transaction for a stream of a reader: a cursor of the server lives in one.
 
-    It ends with the session, and the pool leaves the next reader in AUTOCOMMIT.
+    It ends with the session; `end_streams` leaves the next reader in AUTOCOMMIT.
     """
-    connection: Any = context.root_connection.connection.dbapi_connection
+    connection = context.root_connection.connection
     dialect: Any = context.dialect
-    if dialect.detect_autocommit_setting(connection):  # otherwise it has a stream already
-        dialect.set_isolation_level(connection, "READ COMMITTED")
+    if dialect.detect_autocommit_setting(connection.dbapi_connection):
+        dialect.set_isolation_level(connection.dbapi_connection, "READ COMMITTED")
+        connection.info["streamed"] = True
+
+
+def end_streams(engine: Engine) -> None:
+    """Return to AUTOCOMMIT, once the pool has rolled the transaction of a stream back."""
+
+    @event.listens_for(engine, "checkin")
+    def end(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        if connection is not None and record.info.pop("streamed", False):
+            engine.dialect.set_isolation_level(connection, "AUTOCOMMIT")
 
 
 def needs_new_connection(code: str | None, connection: Connection | None) -> bool:

@@ -18,8 +18,8 @@ DURATION = BigInteger()
 BYTES = LargeBinary()
 NOW = func.strftime("%Y-%m-%d %H:%M:%f000", "now")
 
-# Every statement of a reader stands alone: nothing to begin and to end, and no lock in between.
-READER_OPTIONS: dict[str, Any] = {"sqlite_begin": ""}
+# Of the readers' engine: each statement stands alone, with nothing to begin and to end.
+READER_OPTIONS: dict[str, Any] = {"execution_options": {"sqlite_begin": ""}}
 
 # Names from SQLite's page of result codes.
 CONFLICT_CODES = frozenset(

@@ -24,8 +24,6 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     return {
         "echo": settings.database_echo,
         "hide_parameters": not settings.database_echo,
-        "pool_size": settings.database_pool_size,
-        "max_overflow": settings.database_max_overflow,
         "pool_timeout": settings.database_pool_timeout,
         "connect_args": connect_args,
     }
@@ -43,7 +41,7 @@ def error_summary(error: BaseException | None) -> str:
 
 
 def prepare(engine: Engine) -> None:
-    """Make every connection of the engine keep the rules of this module."""
+    """Register the event listeners of this module."""
     event.listen(engine, "connect", set_pragmas)
     event.listen(engine, "begin", begin)
     event.listen(engine, "before_cursor_execute", refuse_nan, named=True)

@@ -4,19 +4,22 @@ import asyncio
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, sessionmaker
+
+from app.database.dialect import transaction_options
 
 logger = logging.getLogger(__name__)
+
+READ_ONLY = transaction_options(None, read_only=True)
 
 
 class Probe:
     """Attempts to read from the database, which callers share, in a thread of their own."""
 
-    def __init__(self, readers: sessionmaker[Session]) -> None:
-        """Read through `readers`."""
-        self.readers = readers
+    def __init__(self, engine: Engine) -> None:
+        """Read on the engine of the writers."""
+        self.engine = engine
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probe")
         self.attempt: Future[bool] | None = None
 
@@ -34,8 +37,9 @@ class Probe:
     def read(self) -> bool:
         """Read once, and log why that failed."""
         try:
-            with self.readers() as reader:
-                reader.execute(select(1))
+            with self.engine.connect() as connection:
+                connection.execution_options(**READ_ONLY)
+                connection.execute(select(1))
         except (SQLAlchemyError, OSError) as error:
             logger.warning("The database does not answer: %r", getattr(error, "orig", error))
             return False

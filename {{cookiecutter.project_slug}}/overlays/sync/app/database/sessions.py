@@ -21,7 +21,7 @@ from app.database.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, tra
 from app.database.engine import engine_options, error_code, prepare
 from app.database.managed import ManagedSession
 from app.database.probe import Probe
-from app.database.read_only import refuse_writes
+from app.database.read_only import ONLY_READS, refuse_writes
 from app.database.values import name_unfit_values
 from app.settings import Settings
 
@@ -63,36 +63,58 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One per process, made when the app starts, found at `request.state.db`."""
+    """One per process, made when the app starts, found at `request.state.db`.
+
+    Readers have connections of their own, so no writer that waits for a lock keeps them waiting.
+    """
 
     engine: Engine
+    reader_engine: Engine  # in AUTOCOMMIT: a SELECT takes one round trip
     sessions: sessionmaker[WriteSession]
-    managed: sessionmaker[ManagedWriteSession]  # of requests and units of work
+    managed: sessionmaker[ManagedWriteSession]  # of requests and of units of work
     readers: sessionmaker[Session]
     probe: Probe
-    requests: Queue
-    places: Places
+    writer_queue: Queue  # requests that may write
+    reader_queue: Queue  # requests that only read
+    unit_places: Places  # units of work outside requests
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Make the engine and its session factories; connections open when they are needed."""
-        engine = create_engine(settings.database_url, **engine_options(settings))
-        prepare(engine)
-        name_unfit_values(engine)
-        options = SESSION_OPTIONS
-        sessions = sessionmaker(engine, class_=WriteSession, **options)
-        managed = sessionmaker(engine, class_=ManagedWriteSession, **options)
-        reading = engine.execution_options(**READER_OPTIONS)
-        refuse_writes(reading)
-        readers = sessionmaker(reading, **options)
-        requests = Queue(settings.request_connections, settings.database_max_waiting)
-        places = Places(settings.unit_connections)
-        return cls(engine, sessions, managed, readers, Probe(readers), requests, places)
+        """Make the engines and their session factories; connections open when they are needed."""
+        options = engine_options(settings)
+        engine = create_engine(
+            settings.database_url,
+            pool_size=settings.writer_connections,
+            max_overflow=settings.unit_connections + 1,  # and one for readiness
+            **options,
+        )
+        reader_engine = create_engine(
+            settings.database_url,
+            pool_size=settings.reader_connections,
+            max_overflow=1,
+            **options | READER_OPTIONS,
+        )
+        for each in (engine, reader_engine):
+            prepare(each)
+            name_unfit_values(each)
+            refuse_writes(each)
+        return cls(
+            engine,
+            reader_engine,
+            sessionmaker(engine, class_=WriteSession, **SESSION_OPTIONS),
+            sessionmaker(engine, class_=ManagedWriteSession, **SESSION_OPTIONS),
+            sessionmaker(reader_engine, execution_options=ONLY_READS, **SESSION_OPTIONS),
+            Probe(engine),
+            Queue(settings.writer_connections, settings.database_max_waiting),
+            Queue(settings.reader_connections, settings.database_max_waiting),
+            Places(settings.unit_connections),
+        )
 
     def close(self) -> None:
-        """Close every connection that rests in the pool."""
+        """Close every pooled connection."""
         self.probe.close()
         self.engine.dispose()
+        self.reader_engine.dispose()
 
     def run(
         self,
@@ -138,7 +160,7 @@ class Database:
         the server's, as in a stream, await `run_in_background`. A unit inside a unit could
         wait for itself.
         """
-        with self.places, self.begun(isolation, read_only=read_only) as session:
+        with self.unit_places, self.begun(isolation, read_only=read_only) as session:
             yield session
 
     async def run_in_background(
@@ -159,13 +181,13 @@ class Database:
         def run() -> T:
             nonlocal begun
             begun = True
-            with self.places:
+            with self.unit_places:
                 return self.run(
                     lambda session: work(session, *args), isolation=isolation, read_only=read_only
                 )
 
         try:
-            return await anyio.to_thread.run_sync(run, limiter=self.places.threads)
+            return await anyio.to_thread.run_sync(run, limiter=self.unit_places.threads)
         except asyncio.CancelledError:
             fate = "goes on in its thread until the process is killed" if begun else "was cut off"
             logger.warning("The unit of work %s %s", name, fate)

@@ -38,7 +38,8 @@ def delay_connections(db: Database, seconds: float) -> None:
     def wait(_connection: Any, _record: ConnectionPoolEntry) -> None:
         time.sleep(seconds)
 
-    event.listen(db.engine, "connect", wait)
+    for engine in (db.engine, db.reader_engine):
+        event.listen(engine, "connect", wait)
 
 
 @contextmanager
@@ -48,11 +49,14 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
     def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
         raise error
 
-    event.listen(db.engine, "connect", fail)
+    engines = (db.engine, db.reader_engine)
+    for engine in engines:
+        event.listen(engine, "connect", fail)
     try:
         yield
     finally:
-        event.remove(db.engine, "connect", fail)
+        for engine in engines:
+            event.remove(engine, "connect", fail)
 
 
 @pytest.fixture(scope="session")

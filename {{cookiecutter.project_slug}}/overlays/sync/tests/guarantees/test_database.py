@@ -44,12 +44,17 @@ def test_what_the_url_says_holds(
         assert session.scalar(text(question)) == answer
 
 
+@pytest.mark.commits
 def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Database) -> None:
     with connected(settings) as second:
+        pools = (second.engine.pool, second.reader_engine.pool)
         with second.readers() as reader:
             reader.execute(select(1))
-        assert "Connections in pool: 1" in second.engine.pool.status()
-    assert "Connections in pool: 0" in second.engine.pool.status()
+        with second.sessions() as session:
+            session.execute(select(1))
+        assert all("Connections in pool: 1" in pool.status() for pool in pools)
+    pools = (second.engine.pool, second.reader_engine.pool)
+    assert all("Connections in pool: 0" in pool.status() for pool in pools)
 
 
 @pytest.mark.parametrize("_round", [1, 2])

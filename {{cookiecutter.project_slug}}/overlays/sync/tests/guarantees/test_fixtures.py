@@ -19,6 +19,23 @@ def names(reader: Session) -> list[str]:
     return list(found)
 
 
+def autocommits(db: Database) -> bool:
+    """Tell whether the one pooled connection of readers is in AUTOCOMMIT."""
+    with db.reader_engine.connect() as connection:
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        return connection.dialect.detect_autocommit_setting(raw)
+
+
+@pytest.mark.commits
+def test_a_stream_leaves_its_connection_in_autocommit(db: Database) -> None:
+    assert autocommits(db)
+    with db.readers() as reader:
+        names(reader)
+    assert autocommits(db)
+    assert "Connections in pool: 1 " in db.reader_engine.pool.status()
+
+
 @BOTH_WAYS
 def test_a_reader_streams(db: Database, times: int) -> None:
     lamps = [{"name": f"Lamp {number}", "category": "x", "quantity": 1} for number in range(5)]

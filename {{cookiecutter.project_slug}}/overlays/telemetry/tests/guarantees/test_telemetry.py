@@ -22,6 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from app.settings import Settings
 
 PATIENCE = 30.0  # seconds
+PREFIX = "db.client.connection."
 
 
 class Collector(ThreadingHTTPServer):
@@ -30,7 +31,7 @@ class Collector(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Intake)
         self.spans: list[Span] = []
-        self.metrics: dict[str, int] = {}
+        self.metrics: dict[tuple[str, str], int] = {}
 
 
 class Intake(BaseHTTPRequestHandler):
@@ -46,8 +47,11 @@ class Intake(BaseHTTPRequestHandler):
             for found in ExportMetricsServiceRequest.FromString(body).resource_metrics:
                 for measured in found.scope_metrics:
                     for metric in measured.metrics:
-                        points = metric.sum.data_points
-                        collector.metrics[metric.name] = sum(it.as_int for it in points)
+                        for pool in ("readers", "writers"):
+                            points = [it for it in metric.sum.data_points if pool in str(it)]
+                            collector.metrics[metric.name.removeprefix(PREFIX), pool] = sum(
+                                it.as_int for it in points
+                            )
         self.send_response(200)
         self.end_headers()
 
@@ -72,7 +76,10 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture(scope="module")
 def url(
-    settings: Settings, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+    own_tables: None,
+    settings: Settings,
+    collector: Collector,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """The address of a service in a process of its own, which reports to the collector."""
     with socket.socket() as listener:
@@ -137,8 +144,14 @@ def test_the_trace_of_a_failure_shows_no_value_of_a_row(url: str, collector: Col
 
 
 def test_the_pool_is_measured(url: str, collector: Collector, settings: Settings) -> None:
+    made = httpx2.post(f"{url}/test-products", json={"name": "Lamp", "category": "light"}).json()
+    assert httpx2.delete(f"{url}/test-products/{made['id']}").is_success
     assert httpx2.get(f"{url}/test-products").is_success
-    wait_for(lambda: collector.metrics.get("db.client.connection.count") == 1)
-    assert collector.metrics["db.client.connection.idle.max"] == settings.database_pool_size
-    assert collector.metrics["db.client.connection.overflow"] == 0
-    assert collector.metrics["db.client.connection.pending_requests"] == 0
+    wait_for(
+        lambda: all(collector.metrics.get(("count", it)) == 1 for it in ("readers", "writers"))
+    )
+    sizes = {"readers": settings.reader_connections, "writers": settings.writer_connections}
+    for pool, size in sizes.items():
+        assert collector.metrics["idle.max", pool] == size
+        assert collector.metrics["overflow", pool] == 0
+        assert collector.metrics["pending_requests", pool] == 0

@@ -4,19 +4,27 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, status
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.dependencies import ReaderDep
-from app.users import service
 from app.users.models import Role, User
+from app.users.service import hash_of
 
 bearer = HTTPBearer()
 
 
-def current_user(
+async def get_user_by_token(session: AsyncSession, token: str) -> User | None:
+    """Find the user of a token."""
+    return await session.scalar(select(User).where(User.token_hash == hash_of(token)))
+
+
+async def current_user(
     reader: ReaderDep, credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]
 ) -> User:
     """Find the user of a token, or answer 401."""
-    return found(service.get_user_by_token(reader, credentials.credentials))
+    user = await get_user_by_token(reader, credentials.credentials)
+    return found(user)
 
 
 def found(user: User | None) -> User:
@@ -28,7 +36,7 @@ def found(user: User | None) -> User:
 CurrentUser = Annotated[User, Depends(current_user)]
 
 
-def staff(user: CurrentUser) -> User:
+async def staff(user: CurrentUser) -> User:
     """Let only staff in."""
     if user.role is not Role.STAFF:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "This is for staff.")

@@ -4,19 +4,27 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, status
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.dependencies import ReaderDep
-from app.users import service
 from app.users.models import Role, User
+from app.users.service import hash_of
 
 bearer = HTTPBearer()
 
 
-async def current_user(
+def get_user_by_token(session: Session, token: str) -> User | None:
+    """Find the user of a token."""
+    return session.scalar(select(User).where(User.token_hash == hash_of(token)))
+
+
+def current_user(
     reader: ReaderDep, credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]
 ) -> User:
     """Find the user of a token, or answer 401."""
-    return found(await service.get_user_by_token(reader, credentials.credentials))
+    user = get_user_by_token(reader, credentials.credentials)
+    return found(user)
 
 
 def found(user: User | None) -> User:
@@ -28,7 +36,7 @@ def found(user: User | None) -> User:
 CurrentUser = Annotated[User, Depends(current_user)]
 
 
-async def staff(user: CurrentUser) -> User:
+def staff(user: CurrentUser) -> User:
     """Let only staff in."""
     if user.role is not Role.STAFF:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "This is for staff.")
