@@ -19,7 +19,7 @@ async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
         yield request.state.transaction
         return
     db: Database = request.state.db
-    async with db.writer_queue.place(), db.managed.begin() as session:
+    async with db.writer_queue.place(), db.transaction() as session:
         request.state.transaction = session
         yield session
         lift_deadline(request)

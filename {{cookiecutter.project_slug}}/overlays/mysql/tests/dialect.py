@@ -24,6 +24,11 @@ ZONE = {"SELECT @@time_zone": "+00:00"}
 FAIL_AT_COMMIT = ["SET SESSION /*M! idle_transaction_timeout = 1, */ wait_timeout = 1"]
 PAUSE = 1.5
 
+# Statements after which COMMIT takes half a second.
+SLOW_COMMIT: list[str] = []
+# What keeps every COMMIT waiting, and what ends that.
+BLOCK_COMMITS = ["FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES"]
+
 # Values that the table of products cannot hold.
 UNFIT: dict[str, dict[str, Any]] = {
     "null": {"name": None},

@@ -21,6 +21,16 @@ FAIL_AT_COMMIT = [
 ]
 PAUSE = 0.0
 
+# Statements after which COMMIT takes half a second.
+SLOW_COMMIT = [
+    "CREATE TEMP TABLE slow (id int) ON COMMIT DROP",
+    "CREATE FUNCTION pg_temp.wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END'",
+    "CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.wait()",
+    "INSERT INTO slow VALUES (1)",
+]
+# What keeps every COMMIT waiting, and what ends that.
+BLOCK_COMMITS: list[str] = []
+
 # Values that the table of products cannot hold.
 UNFIT: dict[str, dict[str, Any]] = {
     "null": {"name": None},

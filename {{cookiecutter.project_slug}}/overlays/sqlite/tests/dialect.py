@@ -22,6 +22,11 @@ FAIL_AT_COMMIT = [
 ]
 PAUSE = 0.0
 
+# Statements after which COMMIT takes half a second.
+SLOW_COMMIT: list[str] = []
+# What keeps every COMMIT waiting, and what ends that: nothing does here.
+BLOCK_COMMITS: list[str] = []
+
 # Values that the table of products cannot hold; SQLite minds neither length nor range.
 UNFIT: dict[str, dict[str, Any]] = {"null": {"name": None}, "check": {"quantity": -1}}
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
 from app.database import Database, WriteSession
+from app.database.managed import finish
 from app.web.deadline import check_deadline
 from app.web.routes import route_depends_on
 
@@ -30,7 +31,7 @@ async def ended_in_thread(context: AbstractContextManager[S]) -> AsyncGenerator[
         yield session
     finally:
         one_more = anyio.CapacityLimiter(1)
-        await anyio.to_thread.run_sync(context.__exit__, *sys.exc_info(), limiter=one_more)
+        await finish(anyio.to_thread.run_sync(context.__exit__, *sys.exc_info(), limiter=one_more))
 
 
 # Both are `async`: a request that waits for a slot must not hold a thread, or those with a
@@ -41,7 +42,7 @@ async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
         yield request.state.transaction
         return
     db: Database = request.state.db
-    async with db.writer_queue.place(), ended_in_thread(db.managed.begin()) as session:
+    async with db.writer_queue.place(), ended_in_thread(db.transaction()) as session:
         check_deadline(request)
         request.state.transaction = session
         yield session

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import (
 from app.database.admission import Queue
 from app.database.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, transaction_options
 from app.database.engine import engine_options, error_code, prepare
-from app.database.managed import ManagedSession
+from app.database.managed import ManagedSession, end, finish
 from app.database.probe import Probe
 from app.database.read_only import ONLY_READS, refuse_writes
 from app.database.values import name_unfit_values
@@ -136,11 +136,23 @@ class Database:
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
 
     @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[WriteSession]:
+        """One transaction: committed at its end, rolled back on any exception."""
+        session = self.managed()
+        transaction = session.sync_session.begin()  # which sends nothing
+        try:
+            yield session
+        except BaseException as error:
+            await finish(session.run_sync(end, transaction, error))
+            raise
+        await finish(session.run_sync(end, transaction, None))
+
+    @asynccontextmanager
     async def begun(
         self, isolation: Isolation | None, *, read_only: bool
     ) -> AsyncGenerator[WriteSession]:
         """Begin a transaction with its options."""
-        async with self.managed.begin() as session:
+        async with self.transaction() as session:
             options = transaction_options(isolation, read_only=read_only)
             await session.connection(execution_options=options)
             yield session

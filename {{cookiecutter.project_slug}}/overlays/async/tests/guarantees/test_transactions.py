@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
@@ -94,6 +95,45 @@ async def test_the_transaction_of_a_unit_of_work_ends_where_it_began(
 
     await db.run(work)
     assert await count_products(db) == 1
+
+
+@pytest.mark.parametrize("way", ["close", "commit", "rollback"])
+async def test_a_transaction_that_was_ended_elsewhere_is_an_error_response(
+    way: str, app: FastAPI, client: AsyncClient, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.post("/probe", status_code=201)
+    async def probe(session: SessionDep) -> None:
+        session.add(lamp())
+        await session.flush()
+        transaction = session.get_transaction()
+        assert transaction is not None
+        if way == "close":
+            await session.close()
+        elif way == "commit":
+            await transaction.commit()
+        else:
+            await transaction.rollback()
+
+    response = await client.post("/probe")
+    assert response.status_code == 500
+    assert "was ended where it is used" in caplog.text
+    assert await count_products(db) == (1 if way == "commit" else 0)
+
+
+async def test_a_flush_that_failed_cannot_be_passed_over(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
+    @app.post("/probe", status_code=201)
+    async def probe(session: SessionDep) -> None:
+        session.add(lamp())
+        await session.flush()
+        session.add(lamp())
+        with suppress(IntegrityError):
+            await session.flush()
+
+    response = await client.post("/probe")
+    assert response.status_code == 500
+    assert await count_products(db) == 0
 
 
 async def test_a_savepoint_is_free_to_end(app: FastAPI, client: AsyncClient, db: Database) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.database.admission import Queue
 from app.database.dialect import READER_OPTIONS, TRANSIENT_CODES, Isolation, transaction_options
 from app.database.engine import engine_options, error_code, prepare
-from app.database.managed import ManagedSession
+from app.database.managed import ManagedSession, end
 from app.database.probe import Probe
 from app.database.read_only import ONLY_READS, refuse_writes
 from app.database.values import name_unfit_values
@@ -142,9 +142,21 @@ class Database:
             time.sleep(random.uniform(0, 0.01 * 2**attempt))
 
     @contextmanager
+    def transaction(self) -> Generator[WriteSession]:
+        """One transaction: committed at its end, rolled back on any exception."""
+        session = self.managed()
+        transaction = session.begin()  # which sends nothing
+        try:
+            yield session
+        except BaseException as error:
+            end(session, transaction, error)
+            raise
+        end(session, transaction, None)
+
+    @contextmanager
     def begun(self, isolation: Isolation | None, *, read_only: bool) -> Generator[WriteSession]:
         """Begin a transaction with its options."""
-        with self.managed.begin() as session:
+        with self.transaction() as session:
             options = transaction_options(isolation, read_only=read_only)
             session.connection(execution_options=options)
             yield session

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
@@ -92,6 +93,45 @@ def test_the_transaction_of_a_unit_of_work_ends_where_it_began(method: str, db: 
 
     db.run(work)
     assert count_products(db) == 1
+
+
+@pytest.mark.parametrize("way", ["close", "commit", "rollback"])
+def test_a_transaction_that_was_ended_elsewhere_is_an_error_response(
+    way: str, app: FastAPI, client: TestClient, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.post("/probe", status_code=201)
+    def probe(session: SessionDep) -> None:
+        session.add(lamp())
+        session.flush()
+        transaction = session.get_transaction()
+        assert transaction is not None
+        if way == "close":
+            session.close()
+        elif way == "commit":
+            transaction.commit()
+        else:
+            transaction.rollback()
+
+    response = client.post("/probe")
+    assert response.status_code == 500
+    assert "was ended where it is used" in caplog.text
+    assert count_products(db) == (1 if way == "commit" else 0)
+
+
+def test_a_flush_that_failed_cannot_be_passed_over(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    @app.post("/probe", status_code=201)
+    def probe(session: SessionDep) -> None:
+        session.add(lamp())
+        session.flush()
+        session.add(lamp())
+        with suppress(IntegrityError):
+            session.flush()
+
+    response = client.post("/probe")
+    assert response.status_code == 500
+    assert count_products(db) == 0
 
 
 def test_a_savepoint_is_free_to_end(app: FastAPI, client: TestClient, db: Database) -> None:
