@@ -2,6 +2,7 @@
 
 from app.database.base import Base, Timestamped
 from app.database.bulk import store_rows
-from app.database.sessions import Database, WriteSession, connected
+from app.database.sessions import Database, connected
+from app.database.units import WriteSession
 
 __all__ = ["Base", "Database", "Timestamped", "WriteSession", "connected", "store_rows"]

@@ -1,18 +1,15 @@
 """How autogenerate writes revisions that lead up, down and up again, and never import the app."""
 
-import re
-from decimal import Decimal, InvalidOperation
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
-from alembic.autogenerate.render import _repr_type
-from alembic.ddl.impl import DefaultImpl
 from alembic.operations.ops import CreateTableOp, DropTableOp, MigrateOperation, ModifyTableOps
 from alembic.util import CommandError
-from sqlalchemy import Column, Dialect, TypeDecorator
+from sqlalchemy import ARRAY, Dialect, TypeDecorator
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 Operation = TypeVar("Operation", CreateTableOp, DropTableOp)
@@ -52,7 +49,20 @@ def render_item(what: str, item: Any, context: AutogenContext) -> str | Literal[
     if type(plain).__module__.startswith("app."):
         name = f"{type(plain).__module__}.{type(plain).__qualname__}"
         raise CommandError(f"{name} has no SQL type for a revision: make it a TypeDecorator")
-    return False if plain is item else _repr_type(plain, context)
+    return False if plain is item else written(plain, context)
+
+
+def written(kind: TypeEngine[Any], context: AutogenContext) -> str:
+    """Write a SQL type as Alembic does."""
+    if isinstance(kind, ARRAY):  # of which only the dialect's is written with its inner type
+        kind = postgresql.ARRAY(kind.item_type, dimensions=kind.dimensions)
+    module = type(kind).__module__
+    if module.startswith("sqlalchemy.dialects."):
+        dialect = module.split(".")[2]
+        context.imports.add(f"from sqlalchemy.dialects import {dialect}")
+        own = context.migration_context.impl.render_type(kind, context)
+        return own or f"{dialect}.{kind!r}"
+    return f"sa.{kind!r}"
 
 
 def include_name(name: str | None, what: str, _parents: Any) -> bool:
@@ -93,39 +103,3 @@ def in_order(tables: dict[str, Operation]) -> list[Operation]:
         return [tables[name] for name in graph.static_order()]
     except CycleError:  # which needs a hand: a foreign key is made after both tables
         return list(tables.values())
-
-
-class ByValue(DefaultImpl):
-    """What Alembic does on a database, but it tells apart values, not ways to write a default."""
-
-    def compare_server_default(
-        self,
-        inspector_column: Column[Any],
-        metadata_column: Column[Any],
-        rendered_metadata_default: str | None,
-        rendered_inspector_default: str | None,
-    ) -> bool:
-        """Tell whether the defaults differ; see `app/database/migrations/ddl.py` for the database."""
-        wanted, present = rendered_metadata_default, rendered_inspector_default
-        if same_default(wanted, present):
-            return False
-        compare: Any = super().compare_server_default
-        return bool(compare(inspector_column, metadata_column, wanted, present))
-
-
-def same_default(one: str | None, other: str | None) -> bool:
-    """Tell whether two server defaults are one value that a model and a server write differently."""
-    return one is not None and other is not None and value_of(one) == value_of(other)
-
-
-def value_of(default: str) -> str | Decimal:
-    """Give the value of a literal: `'0.00'::numeric`, `(0)` and `false` are all 0."""
-    text = re.sub(r"^\((.*)\)$", r"\1", default, flags=re.DOTALL)
-    if quoted := re.fullmatch(r"'(.*)'(::[^']+)?", text, re.DOTALL):
-        text = quoted[1].replace("''", "'")
-    else:
-        text = re.sub(r"\b(current_timestamp|now)\b(\(\))?", "now", text, flags=re.IGNORECASE)
-    try:
-        return Decimal({"false": "0", "true": "1"}.get(text.lower(), text))
-    except InvalidOperation:
-        return text

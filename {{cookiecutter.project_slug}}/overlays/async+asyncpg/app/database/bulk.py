@@ -8,7 +8,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import DeclarativeBase
 
 from app.database.copying import UNFIT_VALUE, as_database_error, copy_of
-from app.database.sessions import WriteSession
+from app.database.units import WriteSession
 
 
 async def store_rows(

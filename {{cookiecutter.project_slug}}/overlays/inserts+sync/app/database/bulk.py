@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import DeclarativeBase
 
-from app.database.sessions import WriteSession
+from app.database.units import WriteSession
 
 
 def store_rows(

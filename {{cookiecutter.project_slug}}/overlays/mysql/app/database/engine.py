@@ -1,23 +1,20 @@
 """How this service speaks to MySQL and MariaDB."""
 
-import math
 #% if cookiecutter.driver == "aiomysql"
 import ssl
 #% endif
 from contextlib import closing
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 #% if cookiecutter.driver == "aiomysql"
-from sqlalchemy.exc import DataError, DBAPIError, OperationalError
-#% else
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import OperationalError
 #% endif
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.database.dialect import needs_new_connection
+from app.database.finite import name_a_value_without_a_number
 from app.database.ping import ping_if_idle
 from app.settings import Settings
 
@@ -83,24 +80,6 @@ def renew_connections(context: ExceptionContext) -> None:
     """Let the pool open new connections where those that it has cannot serve any more."""
     if needs_new_connection(context.original_exception, context.connection):
         context.is_disconnect = True
-
-
-def name_a_value_without_a_number(context: ExceptionContext) -> DBAPIError | None:
-    """Say that NaN or infinity does not fit: neither the drivers nor the servers name them."""
-    if context.is_disconnect or all_finite(context.parameters):
-        return None
-    return DataError(context.statement, None, context.original_exception)
-
-
-def all_finite(values: Any) -> bool:
-    """Tell whether there is neither NaN nor infinity among the parameters of a statement."""
-    if isinstance(values, dict):
-        values = list(values.values())
-    if isinstance(values, list | tuple):
-        return all(map(all_finite, values))
-    if isinstance(values, Decimal):
-        return values.is_finite()
-    return not isinstance(values, float) or math.isfinite(values)
 
 
 def connect_in_utc(

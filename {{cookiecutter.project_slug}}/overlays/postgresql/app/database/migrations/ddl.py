@@ -1,9 +1,8 @@
 """What autogenerate must know of PostgreSQL: schemas and Enum types exist beside the tables."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from alembic import context as alembic
 from alembic.autogenerate.api import AutogenContext
@@ -12,48 +11,21 @@ from alembic.operations.ops import ExecuteSQLOp, MigrateOperation
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import ARRAY, JSON, Column, Dialect, MetaData, Table, inspect
+from sqlalchemy import JSON, Column, Dialect, MetaData, Table, inspect
 from sqlalchemy.dialects.postgresql import ENUM
-from sqlalchemy.schema import CreateTable
-from sqlalchemy.types import TypeEngine
 
 from app.database.migrations import autogenerate
-from app.database.migrations.autogenerate import ByValue, same_default, sql_type
-
-Quote = Callable[[str], str]
-
-
-class Named(NamedTuple):
-    """A table or a type; the schema is None where it is the default."""
-
-    schema: str | None
-    name: str
-
-    def written(self, quote: Quote) -> str:
-        """Give the name for a statement."""
-        return ".".join(quote(it) for it in self if it is not None)
-
-
-class Using(NamedTuple):
-    """A column whose type is an Enum, or an array of one."""
-
-    table: Named
-    column: str
-    default: str | None
-    brackets: str
-
-
-class Change(NamedTuple):
-    """A change of the members of an Enum type, with the columns that use it before and after."""
-
-    name: Named
-    old: list[str]
-    new: list[str]
-    before: list[Using]
-    after: list[Using]
-
-
-Enums = dict[Named, list[str]]
+from app.database.migrations.autogenerate import sql_type
+from app.database.migrations.defaults import ByValue, same_default
+from app.database.migrations.enum_changes import Change, change_members, create_type
+from app.database.migrations.enums import (
+    Named,
+    columns_of_database,
+    columns_of_models,
+    enum,
+    enums_of_database,
+    enums_of_models,
+)
 
 
 def complete(
@@ -124,111 +96,6 @@ def include_name(name: str | None, what: str, parents: Any) -> bool:
         own = schemas_of_models(metadata, context.dialect) | schemas_of_revisions()
         return name is None or name in own
     return autogenerate.include_name(name, what, parents)
-
-
-def enum(kind: TypeEngine[Any], dialect: Dialect) -> ENUM | None:
-    """Give the Enum type behind the type of a column, unless it has none of its own."""
-    plain = sql_type(kind, dialect).dialect_impl(dialect)
-    if isinstance(plain, ARRAY):
-        return enum(plain.item_type, dialect)
-    return plain if isinstance(plain, ENUM) else None
-
-
-def enums_of_models(metadata: MetaData, dialect: Dialect) -> Enums:
-    """Give the Enum types that models name, with their members."""
-    columns = [column for table in metadata.sorted_tables for column in table.columns]
-    kinds = [enum(column.type, dialect) for column in columns]
-    return {Named(it.schema, it.name): list(it.enums) for it in kinds if it and it.name}
-
-
-def enums_of_database(inspector: Any, schemas: set[str]) -> Enums:
-    """Give the Enum types that the database has, where models have tables."""
-    found = {}
-    for it in inspector.get_enums(schema="*"):
-        schema = None if it["schema"] == inspector.default_schema_name else it["schema"]
-        if schema is None or schema in schemas:
-            found[Named(schema, it["name"])] = it["labels"]
-    return found
-
-
-def columns_of_database(name: Named, inspector: Any, schemas: set[str]) -> list[Using]:
-    """Give the columns of the database that use an Enum type."""
-    found = []
-    for schema in (None, *sorted(schemas)):
-        for table, columns in inspector.get_multi_columns(schema=schema).items():
-            for column in columns:
-                kind, brackets = column["type"], ""
-                if isinstance(kind, ARRAY):
-                    kind, brackets = kind.item_type, "[]"
-                if isinstance(kind, ENUM) and (kind.schema, kind.name) == name:
-                    found.append(Using(Named(*table), column["name"], column["default"], brackets))
-    return found
-
-
-def columns_of_models(name: Named, context: MigrationContext) -> list[Using]:
-    """Give the columns of models that use an Enum type."""
-    dialect, metadata = context.dialect, context.opts["target_metadata"]
-    compiler = dialect.ddl_compiler(dialect, CreateTable(next(iter(metadata.sorted_tables))))
-    found = []
-    for table in metadata.sorted_tables:
-        for column in table.columns:
-            kind = enum(column.type, dialect)
-            if kind is not None and (kind.schema, kind.name) == name:
-                default = compiler.get_column_default_string(column)
-                brackets = "[]" if isinstance(sql_type(column.type, dialect), ARRAY) else ""
-                found.append(Using(Named(table.schema, table.name), column.name, default, brackets))
-    return found
-
-
-def create_type(name: Named, members: list[str], quote: Quote) -> str:
-    """Write the statement that creates an Enum type."""
-    return f"CREATE TYPE {name.written(quote)} AS ENUM ({', '.join(map(literal, members))})"
-
-
-def literal(member: str) -> str:
-    """Write a member for `op.execute`, to which a colon begins the name of a parameter."""
-    return "'{}'".format(re.sub(r":(?=\w)", r"\:", member.replace("'", "''")))
-
-
-def change_members(change: Change, quote: Quote) -> list[str]:
-    """Write what changes the members of an Enum type.
-
-    New ones are added in their places, but cannot be a default in the same transaction. For that,
-    to take one away, or for another order, there has to be another type, and every table that
-    uses it is written anew.
-    """
-    name, old, new = change.name, change.old, change.new
-    written = name.written(quote)
-    added = [it for it in new if it not in old]
-    if [it for it in new if it in old] == old and not any(names(it, added) for it in change.after):
-        return [f"ALTER TYPE {written} ADD VALUE {place(it, old, new)}" for it in added]
-    former = name._replace(name=f"{name.name}_old")
-    statements = [
-        f"ALTER TYPE {written} RENAME TO {quote(former.name)}",
-        create_type(name, new, quote),
-    ]
-    removed = [it for it in old if it not in new]
-    for it in change.before:
-        alter = f"ALTER TABLE {it.table.written(quote)} ALTER COLUMN {quote(it.column)}"
-        kind = f"{written}{it.brackets}"
-        cast = f"{alter} TYPE {kind} USING {quote(it.column)}::text{it.brackets}::{kind}"
-        statements += [f"{alter} DROP DEFAULT", cast] if it.default else [cast]
-        if it.default and not names(it, removed):
-            statements.append(f"{alter} SET DEFAULT {it.default}")
-    return [*statements, f"DROP TYPE {former.written(quote)}"]
-
-
-def names(column: Using, members: list[str]) -> bool:
-    """Tell whether the default of a column is one of the members."""
-    return any(literal(it) in (column.default or "") for it in members)
-
-
-def place(member: str, old: list[str], new: list[str]) -> str:
-    """Write a new member of an Enum type and where it belongs."""
-    position = new.index(member)
-    if position == 0:
-        return f"{literal(member)} BEFORE {literal(old[0])}"
-    return f"{literal(member)} AFTER {literal(new[position - 1])}"
 
 
 def render_item(what: str, item: Any, context: AutogenContext) -> str | Literal[False]:

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, Inspector, Table, event, text
 
-from app.database.migrations.autogenerate import ByValue
+from app.database.migrations.defaults import ByValue
 
 # ALTER TABLE can do little here: what autogenerate writes makes a new table and copies the rows.
 OPTIONS: dict[str, Any] = {"render_as_batch": True}

@@ -1,0 +1,117 @@
+"""Units of work: transactions that are ended where they were begun."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar, TypeVarTuple
+
+import anyio
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from app.database.dialect import TRANSIENT_CODES, Isolation, transaction_options
+from app.database.engine import error_code
+from app.database.managed import end, finish
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+logger = logging.getLogger(__name__)
+
+
+class WriteSession(AsyncSession):
+    """A session that may write: a service that writes takes this type, which no reader has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsOfWork:
+    """What begins and ends transactions; `Database` is one."""
+
+    managed: async_sessionmaker[WriteSession]  # sessions of requests and of units of work
+    unit_places: anyio.Semaphore  # connections of units of work outside requests
+
+    async def run(
+        self,
+        work: Callable[[WriteSession], Awaitable[T]],
+        *,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+        attempts: int = 5,
+    ) -> T:
+        """Run `work` as one transaction, again from its start when the database asks for that.
+
+        After a serialization failure or a deadlock, `work` gets a new session, up to
+        `attempts` times, after a pause with full jitter (up to 20 ms, doubled each time).
+        So it must change nothing but the database. The last error is raised as it came.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self.begun(isolation, read_only=read_only) as session:
+                    return await work(session)
+            except DBAPIError as error:
+                if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[WriteSession]:
+        """One transaction: committed at its end, rolled back on any exception."""
+        session = self.managed()
+        transaction = session.sync_session.begin()  # which sends nothing
+        try:
+            yield session
+        except BaseException as error:
+            await finish(session.run_sync(end, transaction, error))
+            raise
+        await finish(session.run_sync(end, transaction, None))
+
+    @asynccontextmanager
+    async def begun(
+        self, isolation: Isolation | None, *, read_only: bool
+    ) -> AsyncGenerator[WriteSession]:
+        """Begin a transaction with its options."""
+        async with self.transaction() as session:
+            options = transaction_options(isolation, read_only=read_only)
+            await session.connection(execution_options=options)
+            yield session
+
+    @asynccontextmanager
+    async def unit(
+        self, *, isolation: Isolation | None = None, read_only: bool = False
+    ) -> AsyncGenerator[WriteSession]:
+        """One transaction outside a request: in a stream, a loop, a websocket, a script.
+
+        It waits, first come first served and for as long as it takes, for one of the
+        connections beside those of requests. A unit inside a unit could wait for itself.
+        """
+        async with self.unit_places, self.begun(isolation, read_only=read_only) as session:
+            yield session
+
+    async def run_in_background(
+        self,
+        work: Callable[[WriteSession, *Ts], Awaitable[T]],
+        *args: *Ts,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+    ) -> T:
+        """Run `work(session, *args)` like `run`, when there is a place like for `unit`.
+
+        That it failed, or was cut off by a shutdown, is logged with its name.
+        """
+        name = getattr(work, "__qualname__", type(work).__qualname__)
+        try:
+            async with self.unit_places:
+                return await self.run(
+                    lambda session: work(session, *args), isolation=isolation, read_only=read_only
+                )
+        except asyncio.CancelledError:
+            logger.warning("The unit of work %s was cut off", name)
+            raise
+        except Exception:
+            logger.error("The unit of work %s failed", name)  # noqa: TRY400  # it is raised
+            raise
