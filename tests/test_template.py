@@ -279,7 +279,9 @@ def test_every_function_and_module_is_used(combination: Combination, project: Pa
                 assert decorated or len(re.findall(rf"\b{node.name}\b", text)) > 1, node.name
 
 
-def test_a_module_is_short_and_takes_nothing_private(combination: Combination, project: Path) -> None:
+def test_a_module_is_short_and_takes_nothing_private(
+    combination: Combination, project: Path
+) -> None:
     """Private attributes are found by the project's own linter, private names in an import are not."""
     for path in (project / "app").rglob("*.py"):
         text = path.read_text()
