@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import CreateTableOp, DropTableOp, MigrateOperation, ModifyTableOps
 from alembic.util import CommandError
-from sqlalchemy import ARRAY, Dialect, TypeDecorator
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Dialect, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 Operation = TypeVar("Operation", CreateTableOp, DropTableOp)
@@ -54,8 +53,6 @@ def render_item(what: str, item: Any, context: AutogenContext) -> str | Literal[
 
 def written(kind: TypeEngine[Any], context: AutogenContext) -> str:
     """Write a SQL type as Alembic does."""
-    if isinstance(kind, ARRAY):  # of which only the dialect's is written with its inner type
-        kind = postgresql.ARRAY(kind.item_type, dimensions=kind.dimensions)
     module = type(kind).__module__
     if module.startswith("sqlalchemy.dialects."):
         dialect = module.split(".")[2]

@@ -17,6 +17,7 @@ from app.database.admission import Queue
 from app.database.dialect import READER_OPTIONS
 from app.database.engine import engine_options, prepare
 from app.database.managed import ManagedSession
+from app.database.places import Places
 from app.database.probe import Probe
 from app.database.read_only import ONLY_READS, refuse_writes
 from app.database.units import UnitsOfWork, WriteSession
@@ -64,7 +65,6 @@ class Database(UnitsOfWork):
             prepare(each)
             name_unfit_values(each)
             refuse_writes(each)
-        units = settings.unit_connections
         return cls(
             engine=engine,
             reader_engine=reader_engine,
@@ -78,7 +78,7 @@ class Database(UnitsOfWork):
             probe=Probe(engine, limit=3 * settings.database_pool_timeout),  # hosts may be silent
             writer_queue=Queue(settings.writer_connections, settings.database_max_waiting),
             reader_queue=Queue(settings.reader_connections, settings.database_max_waiting),
-            unit_places=anyio.Semaphore(units, max_value=units, fast_acquire=True),
+            unit_places=Places(settings.unit_connections),
         )
 
     async def aclose(self) -> None:
@@ -88,7 +88,7 @@ class Database(UnitsOfWork):
             for semaphore in (
                 self.writer_queue.semaphore,
                 self.reader_queue.semaphore,
-                self.unit_places,
+                self.unit_places.semaphore,
             ):
                 for _ in range(semaphore.max_value or 0):
                     await semaphore.acquire()

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar, TypeVarTuple
 
-import anyio
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.database.dialect import TRANSIENT_CODES, Isolation, transaction_options
 from app.database.engine import error_code
 from app.database.managed import end, finish
+from app.database.places import Places
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -31,7 +31,7 @@ class UnitsOfWork:
     """What begins and ends transactions; `Database` is one."""
 
     managed: async_sessionmaker[WriteSession]  # sessions of requests and of units of work
-    unit_places: anyio.Semaphore  # connections of units of work outside requests
+    unit_places: Places  # connections of units of work outside requests
 
     async def run(
         self,

@@ -1,4 +1,4 @@
-"""Connections of units of work, for threads and for tasks of the event loop."""
+"""Connections of units of work outside requests."""
 
 import threading
 
@@ -6,7 +6,7 @@ import anyio
 
 
 class Places:
-    """Connections of units of work outside requests, given out first come, first served."""
+    """Given out first come, first served."""
 
     def __init__(self, count: int) -> None:
         """Have `count` of them for threads, and as many threads for tasks of the event loop."""

@@ -11,7 +11,8 @@ from alembic.operations.ops import ExecuteSQLOp, MigrateOperation
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import JSON, Column, Dialect, MetaData, Table, inspect
+from sqlalchemy import ARRAY, JSON, Column, Dialect, MetaData, Table, inspect
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ENUM
 
 from app.database.migrations import autogenerate
@@ -107,6 +108,9 @@ def render_item(what: str, item: Any, context: AutogenContext) -> str | Literal[
             schema = f", schema={plain.schema!r}" if plain.schema else ""
             members = ", ".join(map(repr, plain.enums))
             return f"postgresql.ENUM({members}, name={plain.name!r}{schema}, create_type=False)"
+        if isinstance(plain, ARRAY) and not isinstance(item, ARRAY):  # in a type of the project
+            array = postgresql.ARRAY(plain.item_type, dimensions=plain.dimensions)
+            return autogenerate.written(array, context)
     return autogenerate.render_item(what, item, context)
 
 
