@@ -119,7 +119,7 @@ def test_manifests_mean_each_other(clusters: dict[Combination, Path]) -> None:
         (image,) = found["Kustomization"]["images"]
         for manifest in (deployment, migration):
             assert pod(manifest)[1]["image"] == image["name"]
-        readme = (project / "README.md").read_text()
+        readme = (project / "docs/production.md").read_text()
         (component,) = {*migration["metadata"]["labels"].items()} - {*labels.items()}
         assert f"-l {'='.join(component)}" in readme
         assert f"job/{migration['metadata']['name']}\n" in readme
@@ -226,7 +226,7 @@ def test_temporary_files_have_a_place_within_a_limit(containers: dict[Combinatio
 
 
 def test_connections_suffice(clusters: dict[Combination, Path]) -> None:
-    """The sums of the README are those of the files, and hold."""
+    """The sums of the project's documentation are those of the files, and hold."""
     for project in clusters.values():
         settings = (project / "app/settings.py").read_text()
         defaults = [
@@ -247,7 +247,7 @@ def test_connections_suffice(clusters: dict[Combination, Path]) -> None:
                 int(env["DATABASE_MAX_OVERFLOW"]),
             ),
         }
-        readme = (project / "README.md").read_text()
+        readme = (project / "docs/database.md").read_text()
         for where, (workers, size, overflow) in sums.items():
             total = workers * (size + overflow) + 1 + 5
             line = rf"^{where} +{workers} × \({size} \+ {overflow}\) \+ 1 \+ 5 = {total} < (\d+)$"
@@ -263,7 +263,7 @@ def test_there_is_time_to_end(containers: dict[Combination, Path]) -> None:
         grace = grace_of_the_server(project)
         compose = yaml.safe_load((project / "compose.yaml").read_text())
         assert grace < seconds(compose["services"]["app"]["stop_grace_period"])
-        assert f"has {grace} seconds" in (project / "README.md").read_text()
+        assert f"has {grace} seconds" in (project / "docs/production.md").read_text()
         if (project / "kubernetes").exists():
             deployment = documents(project)["Deployment"]["spec"]
             spec, container = pod({"spec": deployment})
@@ -336,7 +336,7 @@ requires-python = ">=3.11"
 def test_a_workspace_may_leave_the_project_out(
     containers: dict[Combination, Path], tmp_path: Path
 ) -> None:
-    """As its README says: it has a lock of its own then, so the image is built as it is."""
+    """As its documentation says: it has a lock of its own then, so the image is built as it is."""
     combination = next(it for it in containers if it.driver == "aiosqlite")
     project = shutil.copytree(containers[combination], tmp_path / "services" / "my-api")
     block = block_of(project, "toml")
@@ -347,16 +347,20 @@ def test_a_workspace_may_leave_the_project_out(
 
 
 def block_of(project: Path, language: str) -> str:
-    """Give a block of the section about larger repositories."""
-    section = (project / "README.md").read_text().partition("## In a larger repository")[2]
-    return section.partition(f"```{language}\n")[2].partition("```")[0]
+    """Give a block of what a project says about larger repositories."""
+    return (
+        (project / "docs/larger_repository.md")
+        .read_text()
+        .partition(f"```{language}\n")[2]
+        .partition("```")[0]
+    )
 
 
 @pytest.mark.full
 def test_an_image_is_made_of_the_lock_of_a_workspace(
     containers: dict[Combination, Path], folder: Path, tmp_path: Path
 ) -> None:
-    """By the lines of its README; without them, the sentence names the case."""
+    """By the lines of its documentation; without them, the sentence names the case."""
     combination = next(it for it in containers if it.driver == "aiosqlite")
     project = shutil.copytree(containers[combination], tmp_path / "services" / "my-api")
     members = "".join(block_of(project, "toml").splitlines(keepends=True)[:-1])

@@ -250,6 +250,7 @@ def test_every_file_has_a_reader(combination: Combination, project: Path) -> Non
     known = {"README.md", "LICENSE", "NOTICE", "pyproject.toml", "__init__.py"}
     known |= {".gitattributes", ".gitignore"}
     readme = (project / "README.md").read_text(encoding="utf-8")
+    docs = "".join(path.read_text(encoding="utf-8") for path in (project / "docs").glob("*.md"))
     tree = readme.partition("## Where things are")[2].partition("```text")[2].partition("```")[0]
     shown = {*re.findall(r"[\w.]+(?:\.\w+|/)(?=\s)", tree)}
     domains = {path.parent for path in project.glob("app/*/models.py")}
@@ -267,7 +268,7 @@ def test_every_file_has_a_reader(combination: Combination, project: Path) -> Non
         if parts.parts[0] == "app":
             assert in_tree - {"app/"}, parts
         else:
-            assert in_tree or any(f"`{name}`" in readme for name in named), parts
+            assert in_tree or any(f"`{name}`" in readme + docs for name in named), parts
 
 
 def test_every_function_and_module_is_used(combination: Combination, project: Path) -> None:
