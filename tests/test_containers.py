@@ -150,7 +150,7 @@ def test_pods_hold_no_rights(clusters: dict[Combination, Path]) -> None:
 def test_every_variable_has_a_reader(containers: dict[Combination, Path]) -> None:
     for project in containers.values():
         fields = re.findall(
-            r"^    (\w+): ", (project / "app/settings.py").read_text(), re.MULTILINE
+            r"^    (\w+): ", (project / "app/settings/__init__.py").read_text(), re.MULTILINE
         )
         readable = {name.upper() for name in fields} | SERVER_VARIABLES
         compose = yaml.safe_load((project / "compose.yaml").read_text())
@@ -228,7 +228,7 @@ def test_temporary_files_have_a_place_within_a_limit(containers: dict[Combinatio
 def test_connections_suffice(clusters: dict[Combination, Path]) -> None:
     """The sums of the project's documentation are those of the files, and hold."""
     for project in clusters.values():
-        settings = (project / "app/settings.py").read_text()
+        settings = (project / "app/settings/__init__.py").read_text()
         defaults = [
             int(re.search(rf"{name}: int = Field\(\s*default=(\d+)", settings)[1])  # type: ignore[index]
             for name in ("database_pool_size", "database_max_overflow")

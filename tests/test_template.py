@@ -233,7 +233,9 @@ def test_every_requirement_has_a_floor_and_no_ceiling(
 def test_every_setting_has_a_reader_and_is_documented(
     combination: Combination, project: Path
 ) -> None:
-    settings = re.findall(r"^    (\w+): ", (project / "app/settings.py").read_text(), re.MULTILINE)
+    settings = re.findall(
+        r"^    (\w+): ", (project / "app/settings/__init__.py").read_text(), re.MULTILINE
+    )
     readers = "".join(path.read_text() for path in (project / "app").rglob("*.py"))
     example = (project / ".env.example").read_text(encoding="utf-8")
     assert settings
@@ -309,8 +311,8 @@ IMPORTS = {
     ),
     "The web wing knows no domain": ("app/web/errors.py", "import app.items.models"),
     "Nothing imports in a circle": (
-        "app/settings.py",
-        "import app.url_parameters\nimport app.logs",
+        "app/settings/__init__.py",
+        "import app.settings.url_parameters\nimport app.logs",
     ),
 }
 

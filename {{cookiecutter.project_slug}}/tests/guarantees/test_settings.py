@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from sqlalchemy import Dialect
 
 from app.settings import Settings
-from app.url import DEFAULT_URL
-from app.url_parameters import CHOICES, NUMBERS
+from app.settings.url import DEFAULT_URL
+from app.settings.url_parameters import CHOICES, NUMBERS
 
 
 def test_a_url_keeps_every_character_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:

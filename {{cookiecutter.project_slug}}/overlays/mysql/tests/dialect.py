@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.database.engine import begin
-from app.url import DEFAULT_URL
+from app.settings.url import DEFAULT_URL
 
 CURRENT_DATABASE = "SELECT database()"
 SLEEP = "SELECT SLEEP({})"

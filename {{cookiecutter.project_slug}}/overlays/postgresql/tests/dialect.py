@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.url import DEFAULT_URL
+from app.settings.url import DEFAULT_URL
 
 CURRENT_DATABASE = "SELECT current_database()"
 SLEEP = "SELECT pg_sleep({})"

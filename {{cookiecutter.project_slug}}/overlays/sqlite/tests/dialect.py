@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from app.url import DEFAULT_URL
+from app.settings.url import DEFAULT_URL
 
 CURRENT_DATABASE = "SELECT file FROM pragma_database_list WHERE name = 'main'"
 

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: the address is the app's own, see `app/settings.py`."""
+"""How Alembic reaches the database: the address is the app's own, see `app/settings/`."""
 
 import logging
 

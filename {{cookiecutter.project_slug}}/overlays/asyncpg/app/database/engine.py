@@ -11,7 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.database.dialect import OUTDATED, end_streams, needs_new_connection
 from app.database.ping import ping_if_idle
 from app.settings import Settings
-from app.url_parameters import DSN_PARAMETERS
+from app.settings.url_parameters import DSN_PARAMETERS
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from sqlalchemy import URL
 
 from app.settings import Settings
-from app.url import DEFAULT_URL
+from app.settings.url import DEFAULT_URL
 
 
 def test_production_refuses_the_password_of_development(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.url_parameters import CHOICES, NUMBERS, PARAMETERS
+from app.settings.url_parameters import CHOICES, NUMBERS, PARAMETERS
 
 DEFAULT_URL = make_url(
     "{{ cookiecutter.database }}+{{ cookiecutter.driver }}://{{ cookiecutter._databases[cookiecutter.database].address.format(cookiecutter.project_slug | replace('-', '_')) }}",

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL
 
-from app.url import DEFAULT_URL, parse_url
+from app.settings.url import DEFAULT_URL, parse_url
 
 
 def split(value: str | list[str]) -> list[str]:

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from app.database.errors import describe
+from app.logs.tracebacks import format_exception
 from app.settings import Settings
-from app.tracebacks import format_exception
 
 
 def configure(settings: Settings) -> None:
