@@ -1,4 +1,4 @@
-"""Copy the chosen overlays over the project, remove the rest, say what was made and how to start it."""
+"""Copy the chosen overlays, remove `overlays/`, print what was rendered and how to start it."""
 
 import json
 import shlex
@@ -11,7 +11,7 @@ OVERLAYS = Path("overlays")
 
 
 def options(answers):
-    """Name the overlays of the optional answers: a yes by its question, a choice by itself."""
+    """Yield the overlays of the optional answers: the question for a yes, else the choice."""
     for question in answers["_options"]:
         answer = answers[question]
         if answer is True:
@@ -21,22 +21,22 @@ def options(answers):
 
 
 def chosen(answers):
-    """Name the overlays of these answers: variant, engine, options, then what needs both of two."""
+    """Give the overlays of these answers: variant, database, options, then those of two answers."""
     row = answers["_databases"][answers["database"]][answers["session"]][answers["driver"]]
     names = [answers["session"], *row["overlays"], *options(answers)]
     known = {part for path in OVERLAYS.iterdir() for part in path.name.split("+")}
     missing = [name for name in names if name not in known]
     if missing:
-        sys.exit(f"the template has no folder overlays/{missing[0]}: its table names one")
-    # A folder `async+server` holds what only the two together need.
+        sys.exit(f"the template has no folder overlays/{missing[0]}, but _databases names it")
+    # A folder `async+server` holds files for projects that have both.
     both = [path.name for path in sorted(OVERLAYS.glob("*+*"))]
     alone = [name for name in names if (OVERLAYS / name).is_dir()]
     return alone + [name for name in both if set(name.split("+")) <= set(names)]
 
 
 def first_commands(answers):
-    """Yield the commands that start the service, those that its README begins with."""
-    if "_output_dir" in answers:  # cruft renders in a temporary folder
+    """Yield the commands that start the service, as in the README of the project."""
+    if "_output_dir" in answers:  # cruft renders into a temporary folder
         yield shlex.join(["cd", str(Path.cwd())])
     if answers["_databases"][answers["database"]]["port"]:
         if answers["docker"]:
@@ -51,7 +51,7 @@ for overlay in chosen(ANSWERS):
 shutil.rmtree(OVERLAYS)
 Path("UNFINISHED.md").unlink()
 
-# A path that the terminal cannot show must not cost the project: a hook that fails removes it.
+# Escape what the terminal cannot show: if this hook failed, Cookiecutter would delete the project.
 sys.stdout.reconfigure(errors="backslashreplace")
 made = "{project_slug}: {session} sessions on {database}, driver {driver}, with {extras}"
 print(f"\n{made}\n".format(**ANSWERS, extras=", ".join(options(ANSWERS)) or "no options"))
@@ -59,5 +59,5 @@ for command in first_commands(ANSWERS):
     print(f"    {command}")
 label, port = map(ANSWERS["_databases"][ANSWERS["database"]].get, ("label", "port"))
 if port:
-    print(f"\nIt needs a {label} server: README.md says where it is looked for.")
+    print(f"\nIt needs a {label} server: README.md says how to set its address.")
 print()

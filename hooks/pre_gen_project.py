@@ -1,4 +1,4 @@
-"""Refuse answers that no working project can be made of, and a folder that holds files."""
+"""Refuse invalid combinations of answers, and a folder that is not empty."""
 
 import hashlib
 import importlib.metadata
@@ -11,14 +11,14 @@ from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
-# Before 2.7, a `no` on the command line is a text, and so as good as a yes.
+# Before 2.7, a `no` on the command line is a non-empty string, and so counts as a yes.
 COOKIECUTTER = "2.7"
-# What `cookiecutter.json` holds beside the questions. `--replay` takes it from the file of the
-# answers, so a test writes down here what it is now.
+# The private keys of `cookiecutter.json`. `--replay` reads them from the stored answers, so the
+# digest of the current ones is written here; a test compares it.
 TABLES = ("_databases", "_options", "_copy_without_render", "_jinja2_env_vars", "_new_lines")
 DIGEST = "fa14c4371a698171"
 
-# A project named after something it depends on cannot be locked; a test names what is missing.
+# A project that has the name of a dependency cannot be locked; a test names what is missing here.
 DISTRIBUTIONS = frozenset(
     """
     aiomysql aiosqlite alembic annotated-doc annotated-types anyio ast-serialize async-timeout
@@ -43,11 +43,11 @@ DISTRIBUTIONS = frozenset(
 TEXTS = {"project_name": 100, "description": 200, "full_name": 100, "email": 100}
 SLUG_LENGTH = 50  # leaves room for `_test` in the name of a database
 ANSWERS_FILE = "answers.yaml"
-BLANK = "..."  # stands in the printed command for an answer that was refused
+BLANK = "..."  # placeholder for a refused answer in the printed command
 
 
 def choices(answers):
-    """Give the answers that each question takes which does not take any text."""
+    """Give the valid answers to each question that is not free text."""
     tables = answers["_databases"].values()
     sessions = {key for row in tables for key, drivers in row.items() if isinstance(drivers, dict)}
     usual = {"session": sorted(sessions), "database": sorted(answers["_databases"])}
@@ -55,9 +55,9 @@ def choices(answers):
 
 
 def objections_to_types(answers):
-    """Yield the name of each answer that is none of those that its question takes, and a sentence.
+    """Yield the name of each answer that is not valid for its question, and a sentence.
 
-    From Python, from YAML or from a file of answers, an answer comes with any type.
+    Answers from Python, YAML or a stored file may have any type.
     """
     for key, takes in choices(answers).items():
         answer = answers[key]
@@ -65,45 +65,45 @@ def objections_to_types(answers):
             words = f"{key}=yes or {key}=no on the command line, true or false in a file"
             yield key, f"{answer!r} is neither true nor false: write {words}"
         elif answer not in takes:
-            yield key, f"{answer!r} is not among its answers: choose {' or '.join(takes)}"
+            yield key, f"{answer!r} is not a valid answer: choose {' or '.join(takes)}"
     for key in (*TEXTS, "project_slug", "driver"):
         if not isinstance(answers[key], str):
-            yield key, f"{answers[key]!r} is not a text: write one, in quotes"
+            yield key, f"{answers[key]!r} is not text: write it in quotes"
 
 
 def objections_to_texts(answers):
-    """Yield the name of each free text that would break the files it goes into, and a sentence."""
+    """Yield the name of each free text that would break the rendered files, and a sentence."""
     for key, length in TEXTS.items():
         text = answers[key]
         if text == BLANK:
-            yield key, f"{text!r} is a blank that was not filled in: write the answer there"
+            yield key, f"{text!r} is a placeholder: replace it with the answer"
         if not text.isprintable() or set(text) & set('"\\{}'):
             yield (
                 key,
-                f"{text!r} holds a quote, a backslash, a brace or a control character: leave it out",
+                f"{text!r} has a quote, a backslash, a brace or a control character: remove it",
             )
         if len(text) > length:
-            yield key, f"{text!r} has {len(text)} characters: {length} are the most"
+            yield key, f"{text!r} has {len(text)} characters: the maximum is {length}"
     name, email = answers["full_name"], answers["email"]
     if not answers["project_name"].strip():
-        yield "project_name", f"{answers['project_name']!r} is blank: name the project"
+        yield "project_name", f"{answers['project_name']!r} is blank: give the project a name"
     if email and not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+", email):
         yield "email", f"{email!r} is not an address: write name@example.com, or leave it empty"
     elif email and not name:
         yield (
             "full_name",
-            f"{name!r} is missing beside email {email!r}: give both, or leave both empty",
+            f"{name!r} is empty, but email is {email!r}: give both, or leave both empty",
         )
 
 
 def objections_to_slug(slug):
-    """Yield a sentence if no folder, database and distribution can have this name."""
+    """Yield a sentence if this is no valid name for a folder, a database and a distribution."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug):
         yield f"{slug!r} is not lower-case words joined by hyphens: choose a name such as 'my-api'"
     elif len(slug) > SLUG_LENGTH:
-        yield f"{slug!r} has {len(slug)} characters: {SLUG_LENGTH} are the most"
+        yield f"{slug!r} has {len(slug)} characters: the maximum is {SLUG_LENGTH}"
     elif keyword.iskeyword(slug):
-        yield f"{slug!r} is a keyword of Python: choose a name such as '{slug}-api'"
+        yield f"{slug!r} is a Python keyword: choose a name such as '{slug}-api'"
     elif slug in DISTRIBUTIONS:
         yield (
             f"{slug!r} is the name of a package that the project depends on: "
@@ -112,19 +112,19 @@ def objections_to_slug(slug):
 
 
 def objections_to_database_name(slug, row):
-    """Yield a sentence if the server has a database of this name, which is its own."""
+    """Yield a sentence if the server reserves this name for a database of its own."""
     name = slug.replace("-", "_")
     if name in row["reserved"]:
         yield (
-            f"{slug!r} gives a database the name {name!r}, which {row['label']} keeps for itself: "
+            f"{slug!r} gives the database the name {name!r}, which {row['label']} reserves: "
             f"choose a name such as '{slug}-api'"
         )
 
 
 def objections(answers):
-    """Yield the name of each answer that must change, and a sentence."""
+    """Yield the name of each refused answer, and a sentence."""
     mistyped = list(objections_to_types(answers))
-    if mistyped:  # what looks into the answers cannot look into these
+    if mistyped:  # the checks below need answers of the right type
         yield from mistyped
         return
     yield from objections_to_texts(answers)
@@ -141,17 +141,17 @@ def objections(answers):
 
 
 def objections_to_folder(folder):
-    """Yield a sentence if rendering would overwrite files: -f lets it, and -s spares only some."""
+    """Yield a sentence if rendering would overwrite files: -f allows that, -s skips only some."""
     held = sorted(path.name for path in folder.iterdir() if path.name != ".git")
     if held:
         yield (
-            f"the folder {folder} holds {held[0]!r}, {len(held)} files and folders in all, which a "
-            "project would overwrite: render beside it and compare"
+            f"the folder {folder} contains {held[0]!r}, {len(held)} files and folders in all, "
+            "which rendering would overwrite: render into another folder and compare"
         )
 
 
 def objections_to_cookiecutter():
-    """Yield a sentence if what runs this hook is too old; a package that cannot be found is not."""
+    """Yield a sentence if Cookiecutter is too old; a package that is not found is accepted."""
     try:
         version = importlib.metadata.version("cookiecutter")
     except importlib.metadata.PackageNotFoundError:
@@ -164,13 +164,13 @@ def objections_to_cookiecutter():
 
 
 def digest(answers):
-    """Compute what tells the tables of one version of this template from those of another."""
+    """Compute a digest of the tables, to tell versions of this template apart."""
     tables = json.dumps([answers.get(key) for key in TABLES], sort_keys=True)
     return hashlib.sha256(tables.encode()).hexdigest()[:16]
 
 
 def command(answers, refused, *options, program="cookiecutter"):
-    """Write the command that runs again with these answers, and a blank for each refused one."""
+    """Write the command that runs again; each refused answer is a placeholder."""
     words = [shlex.join(["uvx", program, answers["_template"], "--no-input", *options])]
     if answers.get("_checkout"):
         words.append(shlex.join(["--checkout", answers["_checkout"]]))
@@ -185,50 +185,50 @@ def command(answers, refused, *options, program="cookiecutter"):
 
 
 def public(answers):
-    """Give the answers to questions, without what Cookiecutter and the template keep beside them."""
+    """Give the answers to questions, without the private keys of Cookiecutter and the template."""
     return {key: answer for key, answer in answers.items() if not key.startswith("_")}
 
 
-TRACEBACK = "\nA traceback below is Cookiecutter's own and says no more than this."
+TRACEBACK = "\nIf a traceback follows, it is Cookiecutter's own and gives no more information."
 
 
 def refusal_of_cookiecutter(answers, folder):
-    """Yield that Cookiecutter is too old, and the command that takes the newest; or nothing."""
+    """Yield that Cookiecutter is too old, and the command that uses the newest; or nothing."""
     for sentence in objections_to_cookiecutter():
         yield sentence
         if "_commit" in answers:  # cruft does not name the folder
             return
         options = ["--output-dir", answers.get("_output_dir", str(folder.parent))]
-        yield "\nNothing was rendered. To run again with the newest:\n"
+        yield "\nNothing was rendered. To run again with the newest Cookiecutter:\n"
         yield command(answers, (), *options, program="cookiecutter@latest")
         yield TRACEBACK
 
 
 def refusal_of_tables(answers, _folder):
-    """Yield that the answers were stored by another version, and two commands that take them."""
+    """Yield that another version stored the answers, and two commands that use them."""
     if digest(answers) == DIGEST:
         return
     yield (
-        "the tables beside these answers are not those of this version of the template: another "
-        "version stored them, and --replay takes them from there"
+        "these answers were stored by another version of the template, and --replay would use the "
+        "tables of that version"
     )
     output = answers.get("_output_dir")
     if not output:  # cruft does not name the folder
         return
     private = {key: value for key, value in answers.items() if key not in public(answers)}
-    yield "\nNothing was rendered. To render the same answers:\n"
+    yield "\nNothing was rendered. To render with the same answers:\n"
     yield command(answers, (), "--output-dir", output)
-    yield f"\nOr keep them for any later version in a file, {ANSWERS_FILE}:\n"
+    yield f"\nOr store them in a file, {ANSWERS_FILE}, which every later version accepts:\n"
     yield "default_context:"
     for key, answer in public(answers).items():
         yield f"  {key}: {json.dumps(answer, ensure_ascii=False)}"
-    yield "\nand render that:\n"
+    yield "\nand render with it:\n"
     yield command(private, (), "--config-file", ANSWERS_FILE, "--output-dir", output)
     yield TRACEBACK
 
 
 def refusal_of_answers(answers, folder):
-    """Yield what is wrong, line by line, and the command that runs again; nothing if all is well."""
+    """Yield each error on a line, and the command that runs again; nothing if all is valid."""
     refused = dict(found := list(objections(answers)))
     yield from (f"{key} {sentence}" for key, sentence in found)
     held = [] if "project_slug" in refused else list(objections_to_folder(folder))
@@ -248,7 +248,7 @@ def refusal_of_answers(answers, folder):
 
 
 def refusal(answers, folder):
-    """Yield the lines of the first refusal: what comes later counts on what comes before."""
+    """Yield the lines of the first refusal: each check relies on those before it."""
     for refuse in (refusal_of_cookiecutter, refusal_of_tables, refusal_of_answers):
         lines = list(refuse(answers, folder))
         yield from lines

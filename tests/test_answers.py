@@ -102,10 +102,10 @@ MISTYPED = [
     ),
     ("docker", None, "docker None is neither true nor false: write docker=yes or docker=no"),
     ("docker", ["yes"], "docker 'yes' is neither true nor false: write docker=yes or docker=no"),
-    ("description", None, "description None is not a text: write one, in quotes"),
-    ("description", {"en": "A service"}, "description {'en': 'A service'} is not a text"),
-    ("project_slug", None, "project_slug None is not a text: write one, in quotes"),
-    ("driver", None, "driver None is not a text: write one, in quotes"),
+    ("description", None, "description None is not text: write it in quotes"),
+    ("description", {"en": "A service"}, "description {'en': 'A service'} is not text"),
+    ("project_slug", None, "project_slug None is not text: write it in quotes"),
+    ("driver", None, "driver None is not text: write it in quotes"),
 ]
 
 
@@ -129,7 +129,7 @@ def test_a_database_of_the_server_itself_is_refused(
     slug = name.replace("_", "-")
     assert bake(project_slug=slug, database=database).exit_code != 0
     label = DATABASES[database]["label"]
-    said = f"project_slug '{slug}' gives a database the name '{name}', which {label} keeps for"
+    said = f"project_slug '{slug}' gives the database the name '{name}', which {label} reserves"
     assert said in capfd.readouterr().err
 
 
@@ -303,11 +303,11 @@ OWN_FILES = {
     [
         (OWN_FILES, (), "already exists"),
         (OWN_FILES, ("-s",), "already exists"),
-        (OWN_FILES, ("-f",), "render beside it and compare"),
-        (OWN_FILES, ("-f", "-s"), "render beside it and compare"),
-        (OWN_FILES, ("-f", "--keep-project-on-failure"), "render beside it and compare"),
-        ({"overlays/mine.txt": "mine"}, ("-f",), "render beside it and compare"),
-        ({".env": "mine"}, ("-f", "-s"), "render beside it and compare"),
+        (OWN_FILES, ("-f",), "render into another folder and compare"),
+        (OWN_FILES, ("-f", "-s"), "render into another folder and compare"),
+        (OWN_FILES, ("-f", "--keep-project-on-failure"), "render into another folder and compare"),
+        ({"overlays/mine.txt": "mine"}, ("-f",), "render into another folder and compare"),
+        ({".env": "mine"}, ("-f", "-s"), "render into another folder and compare"),
     ],
 )
 def test_a_folder_that_holds_files_is_left_as_it_is(

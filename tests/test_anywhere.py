@@ -132,7 +132,7 @@ def test_answers_of_another_version_are_refused(
     answers = json.loads(json.dumps(stored))
     differ(answers)
     done = replay(output, answers)
-    assert_refused(done, output, "the tables beside these answers are not those of this version")
+    assert_refused(done, output, "these answers were stored by another version of the template")
     assert "Context:" not in done.stdout
     if differ is have_another_digest:
         assert_both_printed_ways_render(done, expected, output)
@@ -176,7 +176,7 @@ def test_stored_answers_that_are_no_choices_any_more_are_refused(
     done = replay(output, stored | dict.fromkeys(choices, "other") | {"docker": "maybe"})
     assert_refused(done, output, "docker 'maybe' is neither true nor false")
     for key in choices:
-        assert f"{key} 'other' is not among its answers: choose " in done.stdout
+        assert f"{key} 'other' is not a valid answer: choose " in done.stdout
 
 
 def by_file(output: Path, answers: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -194,7 +194,7 @@ def test_empty_answers_of_a_file_are_refused(output: Path) -> None:
     done = by_file(output, "  docker:\n  telemetry: 1\n  description:\n")
     assert_refused(done, output, "docker None is neither true nor false: write docker=yes or")
     assert "telemetry '1' is neither true nor false" in done.stdout
-    assert "description None is not a text" in done.stdout
+    assert "description None is not text" in done.stdout
 
 
 def test_a_driver_that_does_not_fit_is_refused_however_it_is_given(
