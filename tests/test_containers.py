@@ -366,7 +366,7 @@ def test_an_image_is_made_of_the_lock_of_a_workspace(
     members = "".join(block_of(project, "toml").splitlines(keepends=True)[:-1])
     (tmp_path / "pyproject.toml").write_text(WORKSPACE + members)
     run(UV, "lock", "--quiet", cwd=project)
-    with pytest.raises(BuildError, match="In a uv workspace it lies at the root"):
+    with pytest.raises(BuildError, match="In a uv workspace it is at the root"):
         build(project, folder)
     dockerfile = project / "Dockerfile"
     start, _, rest = dockerfile.read_text().partition("# A pattern")
@@ -505,7 +505,7 @@ def assert_the_password_of_development_is_refused(
         assert (done.returncode, done.stdout.strip()) == (0, "production"), done.stdout
     else:
         assert done.returncode != 0
-        assert "has the password of development" in done.stdout
+        assert "has the development password" in done.stdout
 
 
 BODY = json.dumps({"name": "Lamp", "category": "light", "quantity": 3}).encode()

@@ -511,10 +511,12 @@ def test_background_tasks_leave_requests_their_connections(
         post(client, 6, "Cut", 4)  # three of them wait for a connection
         asyncio.run(at_once(client, 3, "GET", "/probe/slow?seconds=5", patience=0.5))
     said = log.read_text()
-    assert said.count("store_later was cut off") == (6 if tried.session == "async" else 3), said
-    assert said.count("store_later goes on in its thread") == (0 if tried.session == "async" else 3)
-    assert said.count("POST /probe/later was cut off") == 6, said
-    assert said.count("GET /probe/slow was cut off") == 3, said
+    assert said.count("store_later was cancelled") == (6 if tried.session == "async" else 3), said
+    assert said.count("store_later still runs in its thread") == (
+        0 if tried.session == "async" else 3
+    )
+    assert said.count("POST /probe/later was cancelled") == 6, said
+    assert said.count("GET /probe/slow was cancelled") == 3, said
 
 
 def answers_of_readiness(client: httpx2.Client) -> list[int]:

@@ -21,7 +21,7 @@ from app.web.request_context import RequestContext
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
-    """Open the database when the app starts, close it when the app stops."""
+    """Open the database when the app starts, and close it when the app stops."""
     #% if cookiecutter.session == "async"
     async with connected(app.state.settings) as db:
         yield {"db": db}
@@ -34,7 +34,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Database]]:
 
     #% endif
 def create_app(settings: Settings) -> FastAPI:
-    """Build the application; it opens its database when it starts, not before."""
+    """Build the application; it opens its database when it starts."""
     app = App(
         title="{{ cookiecutter.project_name }}",
         summary="{{ cookiecutter.description }}",

@@ -1,7 +1,6 @@
-"""Every table of the app: whatever a file named `models.py` below `app/` defines.
+"""All tables of the app, from every file named `models.py` below `app/`.
 
-What compares models with the database imports this, not `app.main`, so that it also knows a
-model that no router uses yet.
+Migrations import this module, not `app.main`, and so find models that no router uses yet.
 """
 
 from importlib import import_module

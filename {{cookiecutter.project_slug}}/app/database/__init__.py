@@ -1,4 +1,4 @@
-"""The database: all that a model, a service, a script or a migration needs of it; no HTTP."""
+"""The database, for models, services, scripts and migrations; imports nothing of HTTP."""
 
 from app.database.base import Base, Timestamped
 from app.database.bulk import store_rows

@@ -1,4 +1,4 @@
-"""How many may have a connection at once; the others are queued, or rejected."""
+"""Limits how many requests use a connection at once; further requests are queued or rejected."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -6,32 +6,32 @@ from contextlib import asynccontextmanager
 import anyio
 
 
-class Overloaded(Exception):  # noqa: N818  # a state of the service, and no fault
-    """All places are taken, and the queue is full."""
+class Overloaded(Exception):  # noqa: N818  # a state of the service, not an error in it
+    """All slots are taken, and the queue is full."""
 
 
 class Queue:
-    """Places for requests of one kind, given out first come, first served."""
+    """Slots for requests of one kind, given out in the order of arrival."""
 
     def __init__(self, places: int, max_waiting: int) -> None:
-        """Have `places`, and let up to `max_waiting` requests wait for one."""
+        """Allow `places` requests at once, and queue up to `max_waiting` more."""
         self.places = places
         self.max_waiting = max_waiting
         self.semaphore = anyio.Semaphore(places, max_value=places, fast_acquire=True)
 
     @property
     def waiting(self) -> int:
-        """Tell how many are queued."""
+        """The number of queued requests."""
         return self.semaphore.statistics().tasks_waiting
 
     @property
     def free(self) -> int:
-        """Tell how many places are free."""
+        """The number of free slots."""
         return self.semaphore.value
 
     @asynccontextmanager
     async def place(self) -> AsyncGenerator[None]:
-        """Hold a place, or raise `Overloaded` at once where the queue is full."""
+        """Hold a slot, or raise `Overloaded` immediately if the queue is full."""
         if self.semaphore.value == 0 and self.waiting >= self.max_waiting:
             raise Overloaded
         async with self.semaphore:

@@ -1,4 +1,4 @@
-"""What every mapped class shares."""
+"""The base class of all models, and a mixin for timestamps."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from app.database.types import TYPES, UtcDateTime, in_utc
 
 
 class Base(DeclarativeBase):
-    """Names every constraint, so that a migration can find it again; has `TYPES` of its own."""
+    """Names every constraint, so that migrations can refer to it; maps Python types by `TYPES`."""
 
     metadata = MetaData(
         naming_convention={
@@ -26,11 +26,11 @@ class Base(DeclarativeBase):
 
 
 @event.listens_for(Base, "after_mapper_constructed", propagate=True)
-def show_what_is_stored(mapper: Mapper[Any], mapped_class: type[Any]) -> None:
-    """Let an object have after a flush what a query would give.
+def configure_mapper(mapper: Mapper[Any], mapped_class: type[Any]) -> None:
+    """Give an object the same values after a flush as a query would.
 
-    Columns that the server fills are read by the flush: an attribute cannot wait for a query.
-    This is no `__mapper_args__` of `Base`, for those of a class would take its place.
+    The flush fetches columns that the server fills: loading them later would need a query.
+    `__mapper_args__` of `Base` cannot set this: those of a model would replace it.
     """
     if mapper.eager_defaults == "auto":
         mapper.eager_defaults = True
@@ -40,15 +40,15 @@ def show_what_is_stored(mapper: Mapper[Any], mapped_class: type[Any]) -> None:
 
 
 def utc_now() -> datetime:
-    """Give the moment, as `UtcDateTime` takes it."""
+    """Return the current time in UTC, as `UtcDateTime` expects it."""
     return datetime.now(UTC)
 
 
 class Timestamped:
-    """When a row was stored and last changed, by the clock of the service.
+    """When a row was created and last changed, by the clock of the service.
 
-    Rows that are stored without SQLAlchemy get the time of the server. They, and upserts, have to
-    set `updated_at` when they change a row.
+    Rows that are stored without SQLAlchemy get the time of the database server. Statements without
+    SQLAlchemy, and upserts, must set `updated_at` themselves when they change a row.
     """
 
     created_at: Mapped[datetime] = mapped_column(default=utc_now, server_default=NOW, sort_order=1)

@@ -1,4 +1,4 @@
-"""Errors of the database: which kind each is, and what of it may be logged."""
+"""Database errors: the kind of each, and a description that is safe to log."""
 
 from enum import Enum, auto
 
@@ -30,7 +30,7 @@ KIND_OF_CODE: dict[int | str | None, Kind] = {
     **dict.fromkeys(CONFLICT_CODES, Kind.CONFLICT),
     **dict.fromkeys(INVALID_CODES, Kind.UNPROCESSABLE),
 }
-# For a code that the table does not know.
+# For a code that is not in the table.
 KIND_OF_CLASS: dict[type[DBAPIError], Kind] = {
     exc.IntegrityError: Kind.CONFLICT,
     exc.DataError: Kind.UNPROCESSABLE,
@@ -38,15 +38,15 @@ KIND_OF_CLASS: dict[type[DBAPIError], Kind] = {
 
 
 def kind_of(error: SQLAlchemyError) -> Kind:
-    """Tell which kind an error is: by code first, then by class."""
+    """Return the kind of an error: by its code first, then by its class."""
     if isinstance(error, exc.TimeoutError):  # of the pool
         return Kind.UNAVAILABLE
     if isinstance(error, StaleDataError):  # another transaction has changed or removed the row
         return Kind.CONFLICT
     if not isinstance(error, DBAPIError):
-        # Such as a moment that is in the year 0 or 10000 in UTC.
-        unfit = isinstance(error, StatementError) and isinstance(error.orig, OverflowError)
-        return Kind.UNPROCESSABLE if unfit else Kind.INTERNAL_ERROR
+        # Such as a datetime that in UTC is in the year 0 or 10000.
+        overflow = isinstance(error, StatementError) and isinstance(error.orig, OverflowError)
+        return Kind.UNPROCESSABLE if overflow else Kind.INTERNAL_ERROR
     code = error_code(error.orig)
     if code in KIND_OF_CODE:
         return KIND_OF_CODE[code]
@@ -57,9 +57,9 @@ def kind_of(error: SQLAlchemyError) -> Kind:
 
 
 def quotes_values(error: BaseException | None) -> bool:
-    """Tell whether an error, or what it was raised from, may have a value of a row in its message.
+    """Return whether the message of an error, or of its cause, may contain a value of a row.
 
-    Where a connection cannot be opened, the message says why, and there is no row yet.
+    If a connection cannot be opened, the message says why and contains no row.
     """
     if isinstance(error, exc.InterfaceError | exc.OperationalError):
         return error.statement is not None
@@ -67,15 +67,15 @@ def quotes_values(error: BaseException | None) -> bool:
 
 
 def describe(error: SQLAlchemyError) -> str:
-    """Say of an error what may be logged: its code, a constraint, the statement without values.
+    """Return what is safe to log: the code, the constraint, the statement without values.
 
-    The message of the server is left out: it quotes the row that it refuses.
+    The message of the server is left out: it quotes the rejected row.
     """
     if not quotes_values(error):
         return str(error)
     if not isinstance(error, StatementError):
-        return "The session must be rolled back after the error before this one."
+        return "An earlier error ended the transaction: the session must be rolled back."
     kind, orig = type(error.orig), error.orig
     summary = describe(orig) if isinstance(orig, SQLAlchemyError) else error_summary(orig)
-    statement = (error.statement or "")[:1000]  # one of many rows is long
+    statement = (error.statement or "")[:1000]  # an INSERT of many rows is long
     return f"({kind.__module__}.{kind.__qualname__}) {summary} [SQL: {statement}]"

@@ -1,4 +1,4 @@
-"""Sessions whose transaction ends where it was begun, not where it is used."""
+"""Sessions whose transaction is ended only by the code that began it."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,51 +10,53 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 
 class ManagedTransactionError(InvalidRequestError):
-    """A transaction was ended, or was to be ended, where it is used."""
+    """Code that did not begin a transaction ended it, or tried to."""
 
 
 class ManagedSession(Session):
-    """Refuses `commit` and `rollback`, before anything is sent; savepoints are free."""
+    """Raises on `commit` and `rollback` before anything is sent; savepoints are allowed."""
 
     def commit(self) -> NoReturn:
         """Raise `ManagedTransactionError`."""
         raise ManagedTransactionError(
-            "This transaction is committed at its end, before the response is sent: flush() where"
-            " you need a key or a constraint error now."
+            "commit() is not allowed here: the request or unit of work commits at its end."
+            " Use flush() to get a key or a constraint error now."
         )
 
     def rollback(self) -> NoReturn:
         """Raise `ManagedTransactionError`."""
         raise ManagedTransactionError(
-            "This transaction is rolled back at its end by any exception: raise one, or use"
-            " begin_nested() where only a part is to be undone."
+            "rollback() is not allowed here: raise an exception, which rolls back the request or"
+            " unit of work. Use begin_nested() to undo only a part."
         )
 
 
 def end(session: Session, transaction: SessionTransaction, error: BaseException | None) -> None:
-    """Commit, or roll back after an error, and give the connection back.
+    """Commit, or roll back after an error, and return the connection to the pool.
 
-    Raises `ManagedTransactionError` if something else has ended the transaction.
+    Raises `ManagedTransactionError` if other code has ended the transaction.
     """
     try:
         if error is None:
             if session.get_transaction() is not transaction:
                 raise ManagedTransactionError(
-                    "This transaction was ended where it is used: only its begin_nested() may be."
+                    "Code that did not begin this transaction ended it:"
+                    " it may only end savepoints of begin_nested()."
                 )
             try:
                 transaction.commit()
             except BaseException:
-                transaction.rollback()  # close() would leave it open: the pool resets no failed one
+                # After a failed COMMIT, close() and the pool would leave the transaction open.
+                transaction.rollback()
                 raise
     finally:
         session.close()  # rolls back what was not committed
 
 
 async def finish(work: Coroutine[Any, Any, object]) -> None:
-    """Wait for the end of `work` even when this task is cancelled, and let it be cancelled then.
+    """Wait until `work` ends, even if this task is cancelled; raise the cancellation afterwards.
 
-    A COMMIT that was cut off might be stored after the request that it belongs to has ended.
+    A cancelled COMMIT could still take effect after its request has ended.
     """
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
@@ -62,7 +64,7 @@ async def finish(work: Coroutine[Any, Any, object]) -> None:
         while not task.done():
             try:
                 await asyncio.wait([task])
-            except asyncio.CancelledError as error:  # by the task itself: no scope shields from it
+            except asyncio.CancelledError as error:  # by `task.cancel()`: the scope does not shield
                 cancelled = error
     if cancelled is None:
         task.result()

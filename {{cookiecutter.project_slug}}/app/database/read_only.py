@@ -1,4 +1,4 @@
-"""Sessions that only read."""
+"""Read-only sessions."""
 
 from typing import Any
 
@@ -9,20 +9,19 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.database.dialect import prepare_stream
 
-# Of the readers' session factory: so a reader refuses to write on whatever it is bound to.
+# Set by the session factory of readers, so that a reader is read-only on any engine or connection.
 ONLY_READS = {"only_reads": True}
 
 
 class ReadOnlyError(InvalidRequestError):
-    """A write was tried in a session that only reads."""
+    """A read-only session tried to write."""
 
 
 def refuse_writes(engine: Engine) -> None:
-    """Let readers on `engine` run `select()` and nothing else: a write is refused before it is sent.
+    """Let readers on `engine` run only `select()`: a write is rejected before it is sent.
 
-    `text()` is rejected because it may write; `exec_driver_sql()` alone is let through.
-    What is asked here was found out when the statement was compiled: to walk through it
-    once more would cost every read.
+    `text()` is rejected because it may write; `exec_driver_sql()` is not checked. The check
+    uses the compiled statement: traversing the statement again would slow down every read.
     """
 
     @event.listens_for(engine, "before_cursor_execute", named=True)
@@ -38,5 +37,5 @@ def refuse_writes(engine: Engine) -> None:
             raise ReadOnlyError(
                 "This session only runs select(): take SessionDep or db.unit() to write."
             )
-        if context.execution_options.get("stream_results"):  # `yield_per` asks for them too
+        if context.execution_options.get("stream_results"):  # `yield_per` sets it too
             prepare_stream(context)

@@ -1,4 +1,4 @@
-"""Types whose values mean the same on every database, where SQLAlchemy's own differ."""
+"""Column types that behave the same on every database, where SQLAlchemy's own differ."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
@@ -14,19 +14,19 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class ColumnType(TypeDecorator[T]):
-    """A type that knows its column, to name it in an error."""
+    """A type that keeps its column, to name it in errors."""
 
     column: Column[Any] | str = "A parameter"
 
 
 @event.listens_for(ColumnType, "after_parent_attach", propagate=True)
-def know_column(kind: ColumnType[Any], column: Column[Any]) -> None:
-    """Keep the column: its name comes later."""
+def keep_column(kind: ColumnType[Any], column: Column[Any]) -> None:
+    """Keep the column itself: its name is set later."""
     kind.column = column
 
 
 class UtcDateTime(ColumnType[datetime]):
-    """A moment: takes a datetime with a time zone, stores and gives UTC with microseconds."""
+    """Takes a datetime with a time zone; stores and returns it in UTC with microseconds."""
 
     impl = UTC_DATETIME
     cache_ok = True
@@ -48,7 +48,7 @@ class UtcDateTime(ColumnType[datetime]):
 
 
 def in_utc(_target: object, value: Any, _old: object, _initiator: object) -> Any:
-    """Give an attribute the value that its column will give; the column refuses what is unfit."""
+    """Convert an attribute to UTC when it is set; the column rejects invalid values later."""
     try:
         aware = isinstance(value, datetime) and value.utcoffset() is not None
         return value.astimezone(UTC) if aware else value
@@ -57,7 +57,7 @@ def in_utc(_target: object, value: Any, _old: object, _initiator: object) -> Any
 
 
 class NaiveTime(ColumnType[time]):
-    """A time of day with microseconds and without a time zone, which no database would keep."""
+    """A time of day with microseconds; no time zone, because not every database stores one."""
 
     impl = TIME
     cache_ok = True
@@ -69,7 +69,7 @@ class NaiveTime(ColumnType[time]):
 
 
 class Duration(TypeDecorator[timedelta]):
-    """A length of time: an interval where the database has one, else a number of microseconds."""
+    """A timedelta: an interval if the database has that type, else a number of microseconds."""
 
     impl = DURATION
     cache_ok = True

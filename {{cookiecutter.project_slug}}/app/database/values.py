@@ -1,18 +1,18 @@
-"""Values that a driver refuses before it sends them, by an error of Python's own."""
+"""Values that a driver rejects with a Python exception before it sends them."""
 
 from sqlalchemy import Engine, ExceptionContext, event
 from sqlalchemy.exc import DataError
 
-# A number of too many bits; a text with half of a surrogate pair.
-UNFIT_ERRORS = (OverflowError, UnicodeEncodeError)
+# An integer with too many bits; a string with half of a surrogate pair.
+VALUE_ERRORS = (OverflowError, UnicodeEncodeError)
 
 
-def name_unfit_values(engine: Engine) -> None:
-    """Raise `DataError` instead, as for a value that the server refuses."""
+def convert_value_errors(engine: Engine) -> None:
+    """Raise `DataError` instead, as for a value that the server rejects."""
 
     @event.listens_for(engine, "handle_error")
-    def name(context: ExceptionContext) -> DataError | None:
+    def convert(context: ExceptionContext) -> DataError | None:
         error = context.original_exception
-        if not isinstance(error, UNFIT_ERRORS):
+        if not isinstance(error, VALUE_ERRORS):
             return None
         return DataError(context.statement, None, error)

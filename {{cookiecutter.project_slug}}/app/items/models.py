@@ -11,7 +11,7 @@ MAX_INTEGER = 2**31 - 1
 
 
 class Item(Base):
-    """Something in stock."""
+    """A product in stock."""
 
     __tablename__ = "items"
     __table_args__ = (CheckConstraint("quantity >= 0", name="quantity_not_negative"),)

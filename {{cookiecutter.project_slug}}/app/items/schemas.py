@@ -1,4 +1,4 @@
-"""What the API takes and gives."""
+"""Request and response bodies of items."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ class ItemCreate(BaseModel):
 
 
 class ItemUpdate(BaseModel):
-    """What to change; a field that is left out keeps its value."""
+    """Changes to an item; an omitted field keeps its value."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,9 +36,9 @@ class ItemUpdate(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def refuse_null(cls, value: object) -> object:
-        """Leaving a field out and setting it to null are not the same."""
+        """Reject null: to leave a field unchanged, a client omits it."""
         if value is None:
-            raise ValueError("may be left out, but not null")
+            raise ValueError("may be omitted, but not null")
         return value
 
 

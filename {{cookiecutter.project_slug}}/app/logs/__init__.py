@@ -1,9 +1,9 @@
-"""Logs: an object of JSON per line in production, readable lines while one develops.
+"""Logs: one JSON object per line in production, readable lines in development.
 
-Libraries log by the standard library, and `app/web/request_context.py` by structlog itself, which
-costs each request less; their lines look alike. What `structlog.contextvars` holds, such
-as the id of the request, stands in every line. Tracebacks show no local variables, and errors
-of the database no values of rows, unless `DATABASE_ECHO` asks for these.
+Libraries log through `logging`. `app/web/request_context.py` logs through structlog, which
+is faster. Both have the same format. Every line contains the values of
+`structlog.contextvars`, such as the request id. Tracebacks show no local variables. Database
+errors show no values of rows, unless `DATABASE_ECHO` is true.
 """
 
 import logging.config
@@ -19,7 +19,7 @@ from app.settings import Settings
 
 
 def configure(settings: Settings) -> None:
-    """Send what this process logs, the server's own lines too, to standard error."""
+    """Send all logs of this process, including the server's, to standard error."""
     facts: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -54,7 +54,7 @@ def configure(settings: Settings) -> None:
                         *facts,
                         structlog.stdlib.add_logger_name,
                         structlog.stdlib.ExtraAdder(),
-                        without_copy_in_colors,
+                        drop_color_message,
                     ],
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -80,18 +80,18 @@ def configure(settings: Settings) -> None:
     )
 
 
-def without_copy_in_colors(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Leave out what uvicorn adds: its message once more, in colors."""
+def drop_color_message(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Remove the colored copy of the message that uvicorn adds."""
     event.pop("color_message", None)
     return event
 
 
 def hide_values(record: logging.LogRecord) -> bool:
-    """Describe the database errors among the arguments of a line."""
+    """Replace database errors among the arguments of a line by descriptions without values."""
     if isinstance(record.args, tuple):
         record.args = tuple(
             describe(it) if isinstance(it, SQLAlchemyError) else it for it in record.args
         )
-    if record.name == "asyncio":  # it quotes the exception of a lost task below its first line
+    if record.name == "asyncio":  # its next lines quote the exception of a task
         record.msg = str(record.msg).partition("\n")[0]
     return True

@@ -1,4 +1,4 @@
-"""Tracebacks in the log, which quote no value of a row."""
+"""Tracebacks for the log that contain no values of rows."""
 
 from textwrap import indent
 from traceback import format_exception_only, format_tb
@@ -13,14 +13,14 @@ CONTEXT = "\nDuring handling of the above exception, another exception occurred:
 
 
 def format_exception(exc_info: ExcInfo) -> str:
-    """Write a traceback like Python's own, with errors of the database as they may be logged."""
+    """Format a traceback like Python's own, but with database errors described without values."""
     return format_chain(exc_info[1], set(), hidden=False).rstrip("\n")
 
 
 def format_chain(error: BaseException | None, seen: set[int], *, hidden: bool) -> str:
-    """Write an exception below those that led to it.
+    """Format an exception below its causes.
 
-    `hidden` leaves messages out: an error of the database is raised from one of its driver.
+    `hidden` leaves messages out, because the cause of a database error is an error of the driver.
     """
     text = link = ""
     while error is not None and id(error) not in seen:

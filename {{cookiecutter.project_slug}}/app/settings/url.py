@@ -1,4 +1,4 @@
-"""`DATABASE_URL`: what is rejected at the start, because it could not work or would be ignored."""
+"""Validates `DATABASE_URL` at startup: rejects what could not work or would be ignored."""
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -11,55 +11,55 @@ DEFAULT_URL = make_url(
 
 
 def parse_url(value: URL | str) -> URL:
-    """Parse a URL, or raise `ValueError` with a sentence that does not show a password."""
+    """Parse a URL, or raise `ValueError` with a message that does not contain the password."""
     try:
         url = make_url(value.strip() if isinstance(value, str) else value)
     except ArgumentError:
         #% if cookiecutter.database == "sqlite"
-        raise ValueError(f"is not the URL of a database: write it like {DEFAULT_URL}") from None
+        raise ValueError(f"is not a database URL: write it like {DEFAULT_URL}") from None
         #% else
         raise ValueError(
-            f"is not the URL of a database: write it like {DEFAULT_URL}, and a character of the"
-            " password that has a meaning in URLs (@ : / % #) as %40 %3A %2F %25 %23"
+            f"is not a database URL: write it like {DEFAULT_URL}, and in the password"
+            " write @ : / % # as %40 %3A %2F %25 %23"
         ) from None
         #% endif
     #% if cookiecutter.database == "sqlite"
     if url.drivername != DEFAULT_URL.drivername or url.database in {None, "", ":memory:"}:
         raise ValueError(
-            f"{url.set(query={})} is not a database of this service:"
-            f" the URL begins with {DEFAULT_URL.drivername}:/// and ends with the path of a file"
+            f"{url.set(query={})} is not valid for this service:"
+            f" the URL must begin with {DEFAULT_URL.drivername}:/// and end with a file path"
         )
     #% else
     if url.drivername != DEFAULT_URL.drivername or not url.database:
         raise ValueError(
-            f"{url.set(query={})} is not a database of this service:"
-            f" the URL begins with {DEFAULT_URL.drivername}:// and ends with a name"
+            f"{url.set(query={})} is not valid for this service:"
+            f" the URL must begin with {DEFAULT_URL.drivername}:// and end with a database name"
         )
     #% endif
-    refuse_what_cannot_connect(url)
+    validate_connection(url)
     return url
 
 
-def refuse_what_cannot_connect(url: URL) -> None:
-    """Raise `ValueError` for what would fail at the first query, or be ignored there."""
+def validate_connection(url: URL) -> None:
+    """Raise `ValueError` for values that the driver would reject at the first query, or ignore."""
     driver = url.get_driver_name()
     for name, value in url.query.items():
         if name not in PARAMETERS:
             raise ValueError(
-                f"has a parameter {name!r}, which {driver} does not take here:"
-                f" it takes {', '.join(sorted(PARAMETERS))}"
+                f"has the parameter {name!r}, which is not allowed with {driver}:"
+                f" allowed are {', '.join(sorted(PARAMETERS))}"
             )
         if isinstance(value, tuple) and name != "host":
             raise ValueError(f"has the parameter {name!r} more than once")
         if name in NUMBERS and not str(value).isdecimal():
             raise ValueError(f"has {name}={value}, which is not a whole number")
         if name in CHOICES and value not in CHOICES[name]:
-            raise ValueError(f"has {name}={value}, which is none of {', '.join(CHOICES[name])}")
+            raise ValueError(f"has {name}={value}: allowed are {', '.join(CHOICES[name])}")
     #% if cookiecutter.database != "sqlite"
     try:
         (url.host or "").encode("idna")
     except UnicodeError:
-        raise ValueError(f"has the host {url.host!r}, which is not a name") from None
+        raise ValueError(f"has the host {url.host!r}, which is not a valid host name") from None
     if url.port is not None and url.port not in range(2**16):
         raise ValueError(f"has the port {url.port}, which is above 65535")
     #% endif

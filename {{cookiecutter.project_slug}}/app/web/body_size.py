@@ -1,4 +1,4 @@
-"""The limit of a body, also where `Content-Length` declares no size."""
+"""Limits the size of request bodies, also without `Content-Length`."""
 
 from fastapi import HTTPException, Response, status
 from starlette.types import Message, Receive
@@ -9,20 +9,20 @@ DETAIL = "The body is larger than this service accepts."
 
 
 class BodyTooLarge(HTTPException):
-    """A body that turned out to be too large while it was read."""
+    """The body exceeded the limit while it was read."""
 
     def __init__(self) -> None:
-        """Answer 413 wherever it is caught."""
+        """Set the status to 413."""
         super().__init__(status.HTTP_413_CONTENT_TOO_LARGE, DETAIL)
 
 
 def too_large_response() -> Response:
-    """Build the answer to a body whose declared size is too large."""
+    """Build the response to a body whose `Content-Length` is too large."""
     return problem(status.HTTP_413_CONTENT_TOO_LARGE, DETAIL)
 
 
-def limited(receive: Receive, max_body_size: int) -> Receive:
-    """Count the bytes of a body, which need not be declared in `Content-Length`."""
+def limit_body(receive: Receive, max_body_size: int) -> Receive:
+    """Wrap `receive`: count the bytes of the body and raise `BodyTooLarge` above the limit."""
     size = 0
 
     async def receive_within_limit() -> Message:

@@ -1,6 +1,6 @@
-"""Errors, each with one meaning, answered as problem details (RFC 9457).
+"""Turns errors into responses: problem details (RFC 9457).
 
-Bodies show neither SQL nor values nor what the database said: the log has that.
+Bodies contain no SQL, no values and no message of the database: the log has the details.
 """
 
 import logging
@@ -28,7 +28,7 @@ DETAIL = {
     status.HTTP_500_INTERNAL_SERVER_ERROR: "Something went wrong here; it has been logged.",
 }
 
-# Of a websocket that was accepted before.
+# For a websocket that was already accepted.
 CLOSE_CODES = {
     status.HTTP_500_INTERNAL_SERVER_ERROR: status.WS_1011_INTERNAL_ERROR,
     status.HTTP_503_SERVICE_UNAVAILABLE: status.WS_1013_TRY_AGAIN_LATER,
@@ -51,13 +51,13 @@ def problem(
     return JSONResponse(body, code, headers, media_type="application/problem+json")
 
 
-def name_of(connection: HTTPConnection) -> str:
-    """Name a request in a line of the log, such as GET /health/ready."""
+def request_name(connection: HTTPConnection) -> str:
+    """Name a request for the log, such as GET /health/ready."""
     return f"{connection.scope.get('method', 'WEBSOCKET')} {connection.url.path}"
 
 
 async def answer(connection: HTTPConnection, response: Response) -> Response | None:
-    """Give a response; a websocket refuses its handshake with it, or is closed with a code."""
+    """Return the response; for a websocket, send it as denial response or close with a code."""
     if not isinstance(connection, WebSocket):
         return response
     if connection.application_state == WebSocketState.CONNECTING:
@@ -68,13 +68,13 @@ async def answer(connection: HTTPConnection, response: Response) -> Response | N
 
 
 async def on_database_error(connection: HTTPConnection, error: SQLAlchemyError) -> Response | None:
-    """Answer an error of the database."""
+    """Respond to a database error."""
     kind = kind_of(error)
     code, bug = STATUS_OF_KIND[kind], kind is Kind.INTERNAL_ERROR
     logger.log(
         logging.ERROR if bug else logging.WARNING,
-        "%s is answered %d: %s",
-        name_of(connection),
+        "%s returns %d: %s",
+        request_name(connection),
         code,
         describe(error),
         exc_info=error if bug else None,
@@ -84,23 +84,23 @@ async def on_database_error(connection: HTTPConnection, error: SQLAlchemyError) 
 
 
 async def on_overload(connection: HTTPConnection, _error: Overloaded) -> Response | None:
-    """Answer a request for which there is neither a place nor one in the queue."""
+    """Respond with 503 when the queue is full."""
     detail = "The service is busy: try again in a moment."
     response = problem(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
     return await answer(connection, response)
 
 
 async def on_http_exception(connection: HTTPConnection, error: HTTPException) -> Response | None:
-    """Answer what an endpoint raised on purpose, or why FastAPI could not parse a body."""
+    """Respond to an `HTTPException` of an endpoint, or of FastAPI if it could not parse a body."""
     headers = dict(error.headers) if error.headers else None
     if not is_body_allowed_for_status_code(error.status_code):
         return await answer(connection, Response(status_code=error.status_code, headers=headers))
     cause = error.__cause__
     if error.status_code == status.HTTP_400_BAD_REQUEST and cause is not None:
-        # Only the text of an OSError, such as a disk that is full, cannot be a part of the body.
+        # Other errors may quote the body. An OSError, such as a full disk, does not.
         logger.warning(
-            "%s is answered 400: %s",
-            name_of(connection),
+            "%s returns 400: %s",
+            request_name(connection),
             repr(cause) if isinstance(cause, OSError) else type(cause).__name__,
         )
     return await answer(connection, problem(error.status_code, error.detail, headers))
@@ -109,7 +109,7 @@ async def on_http_exception(connection: HTTPConnection, error: HTTPException) ->
 async def on_invalid_request(
     connection: HTTPConnection, error: RequestValidationError | WebSocketRequestValidationError
 ) -> Response | None:
-    """Answer a request that does not fit its endpoint, naming each place."""
+    """Respond to a request that fails validation; `errors` has the location of each error."""
     errors = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
     detail = "Validation failed: see `errors`."
     return await answer(
@@ -118,10 +118,10 @@ async def on_invalid_request(
 
 
 def internal_error_response() -> JSONResponse:
-    """Build the answer to an unexpected exception; the server logs its traceback.
+    """Build the response to an unexpected exception; the server logs its traceback.
 
-    It closes the connection after an exception: a client that does not know would lose its next
-    request on it.
+    The server then closes the connection. Without the header, a client would send its next
+    request on that connection and lose it.
     """
     return problem(
         status.HTTP_500_INTERNAL_SERVER_ERROR,
@@ -131,7 +131,7 @@ def internal_error_response() -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Give the application these answers."""
+    """Register the exception handlers."""
     app.exception_handler(HTTPException)(on_http_exception)
     app.exception_handler(RequestValidationError)(on_invalid_request)
     app.exception_handler(WebSocketRequestValidationError)(on_invalid_request)

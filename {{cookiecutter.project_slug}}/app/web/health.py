@@ -1,4 +1,4 @@
-"""Health, for those who watch over the service."""
+"""Health probes."""
 
 from fastapi import APIRouter, Request, Response, status
 
@@ -13,13 +13,13 @@ TIMEOUT = 2.0  # seconds
 
 @router.get("/live")
 async def live() -> dict[str, str]:
-    """Tell that the process answers, without the database."""
+    """Report that the process is alive; checks no dependency."""
     return {"status": "ok"}
 
 
 @router.get("/ready", response_model=Ready, responses={503: {"model": NotReady}})
 async def ready(request: Request) -> Response | Ready:
-    """Tell whether the database answers too, on a connection beside those of requests."""
+    """Report whether the database answers; uses a connection that is reserved for this."""
     db: Database = request.state.db
     if await db.probe.succeeds(TIMEOUT):
         return Ready(status="ok", parts={"database": "ok"})

@@ -1,4 +1,4 @@
-"""What `/openapi.json` says about errors: problem details (RFC 9457), where they can be sent."""
+"""Documents errors in `/openapi.json`: problem details (RFC 9457), for each route."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class Problem(BaseModel):
 
 
 class Mismatch(BaseModel):
-    """One place of a request that is not valid."""
+    """One invalid value in a request."""
 
     loc: list[int | str]
     msg: str
@@ -23,31 +23,31 @@ class Mismatch(BaseModel):
 
 
 class InvalidRequest(Problem):
-    """A request that is not valid; `errors` is left out where the database rejects a value."""
+    """An invalid request; `errors` is missing if the database rejected a value."""
 
     errors: list[Mismatch] = []
 
 
 class Ready(BaseModel):
-    """The service can be used, with all its parts."""
+    """The service and all its parts are available."""
 
     status: str
     parts: dict[str, str]
 
 
 class NotReady(Problem):
-    """The service cannot be used: some part is down."""
+    """The service is unavailable: a part is down."""
 
     parts: dict[str, str]
 
 
 def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """Document errors of a router or a route: `responses=problems(401, 404)`."""
+    """Document the errors of a router or a route: `responses=problems(401, 404)`."""
     models = {422: InvalidRequest}
     return {code: {"model": models.get(code, Problem)} for code in codes}
 
 
-# What any route may answer, the first two only where there is something to parse.
+# Errors of any route; the first two only if the request has something to parse.
 UNREADABLE = "The body cannot be parsed"
 NOT_VALID = "The request is not valid"
 COMMON: dict[int | str, dict[str, Any]] = {
@@ -58,10 +58,10 @@ COMMON: dict[int | str, dict[str, Any]] = {
 
 
 class App(FastAPI):
-    """FastAPI, except that its schema documents errors as they are sent."""
+    """FastAPI with a schema that documents errors as they are sent."""
 
     def openapi(self) -> dict[str, Any]:
-        """Give the schema, each error in it as `application/problem+json`."""
+        """Return the schema, with every error as `application/problem+json`."""
         schema = super().openapi()
         operations = (it for path in schema.get("paths", {}).values() for it in path.values())
         for operation in operations:

@@ -1,4 +1,4 @@
-"""Around every request: an id, headers, CORS, the size of its body, a line in the log."""
+"""The outermost middleware: request id, headers, CORS, limit of the body size, access log."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from app.web.body_size import BodyTooLarge, limited, too_large_response
+from app.web.body_size import BodyTooLarge, limit_body, too_large_response
 from app.web.errors import internal_error_response
 from app.web.response import Answer
 
@@ -21,7 +21,7 @@ logger = structlog.get_logger()
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
 
-# What OWASP's cheat sheet on REST asks of answers that no browser is to show.
+# From OWASP's REST cheat sheet, for responses that a browser should not render.
 HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
@@ -33,15 +33,15 @@ PAGES = {"/docs", "/docs/oauth2-redirect", "/redoc"}  # they load scripts and st
 
 
 class RequestContext:
-    """Pure ASGI, the outermost layer: names a request, protects its response, logs how it went.
+    """Pure ASGI: gives a request an id, adds security headers to its response, and logs it.
 
-    What it answers itself passes through CORS too: a body that is too large, and a bug.
+    Its own responses, 413 and 500, have CORS headers too.
     """
 
     def __init__(
         self, app: ASGIApp, *, https_only: bool, max_body_size: int, cors_origins: Sequence[str]
     ) -> None:
-        """Wrap `app`; `https_only` tells browsers never to come back without TLS."""
+        """Wrap `app`; `https_only` sends HSTS: browsers then use HTTPS only."""
 
         def with_cors(app: ASGIApp) -> ASGIApp:
             if not cors_origins:
@@ -56,23 +56,23 @@ class RequestContext:
 
         self.app = with_cors(app)
         self.too_large = with_cors(too_large_response())
-        self.bug = with_cors(internal_error_response())
+        self.internal_error = with_cors(internal_error_response())
         self.max_body_size = max_body_size
         self.page_headers = [*HEADERS, HTTPS_ONLY] if https_only else HEADERS
         self.headers = [*self.page_headers, NO_CONTENT]
-        self.in_flight: dict[int, tuple[str, str]] = {}  # what to log, and the id
+        self.in_flight: dict[int, tuple[str, str]] = {}  # the name for the log, and the request id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request under the id that it brings in `X-Request-ID`, or a new one."""
+        """Serve a request with the id from its `X-Request-ID` header, or a new one."""
         if scope["type"] == "lifespan":
-            receive = partial(self.name_what_is_cut_off, receive)
+            receive = partial(self.log_cancelled_requests, receive)
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         # Behind a proxy that adds a prefix, the path begins with `root_path`.
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         headers = dict(scope["headers"])
-        request_id = id_of(headers)
+        request_id = request_id_of(headers)
         clear_contextvars()
         bind_contextvars(request_id=request_id.decode())
         extra = self.page_headers if path in PAGES else self.headers
@@ -85,37 +85,37 @@ class RequestContext:
             declared = headers.get(b"content-length", b"")
             too_large = declared.isdigit() and int(declared) > self.max_body_size
             app = self.too_large if too_large else self.app
-            await app(scope, limited(receive, self.max_body_size), answer.send)
-        except BodyTooLarge:  # read by a middleware inside this one
+            await app(scope, limit_body(receive, self.max_body_size), answer.send)
+        except BodyTooLarge:  # an inner middleware read the body
             if answer.code:
                 raise
             await self.too_large(scope, receive, answer.send)
         except Exception:
             if not answer.code:
-                await self.bug(scope, receive, answer.send)
+                await self.internal_error(scope, receive, answer.send)
             raise
         except asyncio.CancelledError:
-            answer.code, end, log = None, " was cut off", logger.warning
+            answer.code, end, log = None, " was cancelled", logger.warning
             raise
         finally:
-            # Health probes come every few seconds.
+            # Health probes are frequent: every few seconds.
             if answer.code == status.HTTP_200_OK and path.startswith("/health/"):
                 log = logger.debug
             milliseconds = round((time.perf_counter() - begun) * 1000, 1)
             if self.in_flight.pop(id(scope), None):
                 log(f"{name}{end}", status=answer.code, duration_ms=milliseconds)
 
-    async def name_what_is_cut_off(self, receive: Receive) -> Message:
-        """Log, when the server stops, which requests it has cancelled and no longer waits for."""
+    async def log_cancelled_requests(self, receive: Receive) -> Message:
+        """Log at shutdown the requests that the server has cancelled and no longer waits for."""
         message = await receive()
         if message["type"] == "lifespan.shutdown":
             for name, request_id in self.in_flight.values():
-                logger.warning("%s was cut off", name, request_id=request_id)
+                logger.warning("%s was cancelled", name, request_id=request_id)
             self.in_flight.clear()
         return message
 
 
-def id_of(headers: dict[bytes, bytes]) -> bytes:
-    """Give the id that a request brings, or a new one."""
+def request_id_of(headers: dict[bytes, bytes]) -> bytes:
+    """Return the `X-Request-ID` of a request, or a new id."""
     given = headers.get(b"x-request-id", b"")
     return given if REQUEST_ID.fullmatch(given) else b"%032x" % random.getrandbits(128)

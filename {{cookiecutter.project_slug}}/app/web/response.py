@@ -1,4 +1,4 @@
-"""How a response is sent: with headers that every response has, errors as problem details."""
+"""Sends responses: adds common headers, and turns plain-text errors into problem details."""
 
 from fastapi import Response, status
 from starlette.types import Message, Receive, Scope, Send
@@ -7,23 +7,23 @@ from app.web.errors import problem
 
 
 class Answer:
-    """Sends the response of one request, with headers that every response has."""
+    """Sends the response to one request, with the common headers."""
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, extra: list[tuple[bytes, bytes]]
     ) -> None:
-        """Add `extra`, except for headers that the response has itself."""
+        """Add the headers `extra`, except those that the response already has."""
         self.scope, self.receive, self.send_on = scope, receive, send
         self.extra = extra
         self.code: int | None = 0  # until the response begins
-        self.plain: Message | None = None  # the start of an error as text
+        self.plain: Message | None = None  # the start of a plain-text error
 
     async def send(self, message: Message) -> None:
-        """Pass a message on; an error that a middleware answers as text becomes a problem."""
+        """Send a message; a plain-text error of a middleware becomes problem details."""
         if message["type"] == "http.response.start":
             self.code = code = message["status"]
-            if code >= status.HTTP_400_BAD_REQUEST and is_plain(self.scope, message):
-                self.plain = message  # until its body is known
+            if code >= status.HTTP_400_BAD_REQUEST and is_plain_text_error(self.scope, message):
+                self.plain = message  # sent with its body
                 return
             own = {name for name, _ in message["headers"]}
             message["headers"] = [
@@ -38,11 +38,11 @@ class Answer:
         await self.send_on(message)
 
 
-def is_plain(scope: Scope, start: Message) -> bool:
-    """Tell whether a middleware answers an error as text, such as Starlette's for `ALLOWED_HOSTS`.
+def is_plain_text_error(scope: Scope, start: Message) -> bool:
+    """Return whether this is a plain-text error of a middleware, such as for `ALLOWED_HOSTS`.
 
-    An endpoint may answer text if it wants to. A body beyond the `max_body_size` of a route is
-    answered by FastAPI.
+    Endpoints may send plain text. The 413 for a body above the `max_body_size` of a route is
+    FastAPI's own, and is converted too.
     """
     if "endpoint" in scope and start["status"] != status.HTTP_413_CONTENT_TOO_LARGE:
         return False
@@ -52,7 +52,7 @@ def is_plain(scope: Scope, start: Message) -> bool:
 
 
 def as_problem(start: Message, text: bytes) -> Response:
-    """Write such an error as the others are."""
+    """Convert a plain-text error to problem details."""
     own = {b"content-length", b"content-type"}
     headers = {key.decode(): value.decode() for key, value in start["headers"] if key not in own}
     return problem(start["status"], text.decode(), headers)

@@ -1,4 +1,4 @@
-"""What the route of a request depends on."""
+"""Finds out what the route of a request depends on."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +10,12 @@ from starlette.requests import HTTPConnection
 
 Call = Callable[..., Any]
 
-# Per application and endpoint: to search takes longer than to read a row.
+# Cached by application and endpoint: the search takes longer than reading a row.
 known: WeakKeyDictionary[Any, dict[tuple[Call, Call], bool]] = WeakKeyDictionary()
 
 
 def route_depends_on(call: Call, request: HTTPConnection) -> bool:
-    """Tell whether the route, or a router that it was included by, depends on a function."""
+    """Return whether the route, or a router that includes it, depends on `call`."""
     endpoint = request.scope["endpoint"]
     answers = known.setdefault(request.app, {})
     if (endpoint, call) not in answers:

@@ -17,7 +17,7 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    """Bring the schema to this revision."""
+    """Upgrade the schema to this revision."""
     op.create_table(
         "items",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -32,6 +32,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the schema back to the revision before."""
+    """Downgrade the schema to the previous revision."""
     op.drop_index(op.f("ix_items_category"), table_name="items")
     op.drop_table("items")

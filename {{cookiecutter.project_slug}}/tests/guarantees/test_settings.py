@@ -36,7 +36,7 @@ def test_a_parameter_that_the_driver_does_not_take_is_refused_by_name(
 ) -> None:
     url = DEFAULT_URL.update_query_dict({name: "hunter2"})
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
-    with pytest.raises(ValidationError, match=f"{name}.*it takes") as refused:
+    with pytest.raises(ValidationError, match=f"{name}.*allowed are") as refused:
         Settings()
     assert "hunter2" not in str(refused.value)
 
@@ -57,7 +57,7 @@ def test_a_word_of_a_url_is_one_that_the_driver_knows(monkeypatch: pytest.Monkey
             if word in words:
                 assert Settings().database_url == url
                 continue
-            with pytest.raises(ValidationError, match=f"{name}=sometimes, which is none of"):
+            with pytest.raises(ValidationError, match=f"{name}=sometimes: allowed are"):
                 Settings()
 
 
@@ -90,5 +90,5 @@ def test_production_refuses_to_log_statements(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("DATABASE_ECHO", "true")
     assert Settings().database_echo
     monkeypatch.setenv("ENVIRONMENT", "production")
-    with pytest.raises(ValidationError, match="leave it out in production"):
+    with pytest.raises(ValidationError, match="do not set it in production"):
         Settings()

@@ -1,4 +1,4 @@
-"""How autogenerate writes revisions that lead up, down and up again, and never import the app."""
+"""Makes autogenerate write revisions that can be downgraded and do not import the app."""
 
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
@@ -15,18 +15,18 @@ Operation = TypeVar("Operation", CreateTableOp, DropTableOp)
 
 
 def sql_type(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    """Give the SQL type behind a type that is not SQLAlchemy's own, on this database."""
+    """Return the SQL type that a custom type has on this database."""
     if type(kind).__module__.startswith("sqlalchemy."):
         return kind
     if isinstance(kind, TypeDecorator):
         variant = kind.dialect_impl(dialect)
         plain = kind.load_dialect_impl(dialect) if isinstance(variant, TypeDecorator) else variant
-        return sql_type(public(plain, dialect), dialect)
-    return public(kind, dialect)
+        return sql_type(public_type(plain, dialect), dialect)
+    return public_type(kind, dialect)
 
 
-def public(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    """Give the same type in the general form, or in that of the database, not of a driver."""
+def public_type(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    """Return the same type as a generic type or a type of the database, not of a driver."""
     classes = [it for it in type(kind).__mro__ if issubclass(it, TypeEngine) and it != TypeEngine]
     for cls in classes:
         if getattr(sa, cls.__name__, None) is cls:
@@ -41,18 +41,18 @@ def public(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
 
 
 def render_item(what: str, item: Any, context: AutogenContext) -> str | Literal[False]:
-    """Write the SQL type in place of a type of the app; leave everything else to Alembic."""
+    """Render the SQL type instead of a type of the app; leave everything else to Alembic."""
     if what != "type" or context.dialect is None:
         return False
     plain = sql_type(item, context.dialect)
     if type(plain).__module__.startswith("app."):
         name = f"{type(plain).__module__}.{type(plain).__qualname__}"
         raise CommandError(f"{name} has no SQL type for a revision: make it a TypeDecorator")
-    return False if plain is item else written(plain, context)
+    return False if plain is item else render_type(plain, context)
 
 
-def written(kind: TypeEngine[Any], context: AutogenContext) -> str:
-    """Write a SQL type as Alembic does."""
+def render_type(kind: TypeEngine[Any], context: AutogenContext) -> str:
+    """Render an SQL type as Alembic does."""
     module = type(kind).__module__
     if module.startswith("sqlalchemy.dialects."):
         dialect = module.split(".")[2]
@@ -63,15 +63,15 @@ def written(kind: TypeEngine[Any], context: AutogenContext) -> str:
 
 
 def include_name(name: str | None, what: str, _parents: Any) -> bool:
-    """Leave alone the checks that no model has named: a server makes some of its own."""
+    """Ignore check constraints that are not from a model: a server creates some itself."""
     return what != "check_constraint" or (name or "").startswith("ck_")
 
 
 def arrange(operations: list[MigrateOperation]) -> None:
-    """Create tables first and drop them last, each in the order of their foreign keys.
+    """Create tables first and drop them last, in the order of their foreign keys.
 
-    Alembic drops them in any order, and before what other tables have of foreign keys to them. A
-    table takes its indexes along: that of a foreign key could not be dropped before it everywhere.
+    Alembic drops tables in any order, and before it drops other tables' foreign keys to them.
+    DROP TABLE drops the indexes too: some databases do not drop the index of a foreign key alone.
     """
     created = {key(it): it for it in operations if isinstance(it, CreateTableOp)}
     dropped = {key(it): it for it in operations if isinstance(it, DropTableOp)}
@@ -85,12 +85,12 @@ def arrange(operations: list[MigrateOperation]) -> None:
 
 
 def key(operation: CreateTableOp | DropTableOp | ModifyTableOps) -> str:
-    """Give the name of the table of an operation, with its schema."""
+    """Return the table name of an operation, with its schema."""
     return ".".join(filter(None, [operation.schema, operation.table_name]))
 
 
 def in_order(tables: dict[str, Operation]) -> list[Operation]:
-    """Sort operations so that each comes after those whose tables its table refers to."""
+    """Sort operations so that each table comes after the tables that it references."""
     graph: TopologicalSorter[str] = TopologicalSorter()
     for name in sorted(tables):
         keys = tables[name].to_table().foreign_keys
@@ -98,5 +98,5 @@ def in_order(tables: dict[str, Operation]) -> list[Operation]:
         graph.add(name, *sorted(referred & tables.keys()))
     try:
         return [tables[name] for name in graph.static_order()]
-    except CycleError:  # which needs a hand: a foreign key is made after both tables
+    except CycleError:  # to edit by hand: add one foreign key after both tables
         return list(tables.values())

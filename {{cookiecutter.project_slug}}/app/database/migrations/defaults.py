@@ -1,4 +1,4 @@
-"""Server defaults, compared by their values."""
+"""Compares server defaults by value."""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -9,7 +9,7 @@ from sqlalchemy import Column
 
 
 class ByValue(DefaultImpl):
-    """What Alembic does on a database, but it tells apart values, not ways to write a default."""
+    """Makes Alembic compare server defaults by value, not by how they are written."""
 
     def compare_server_default(
         self,
@@ -18,7 +18,7 @@ class ByValue(DefaultImpl):
         rendered_metadata_default: str | None,
         rendered_inspector_default: str | None,
     ) -> bool:
-        """Tell whether the defaults differ; see `app/database/migrations/ddl.py` for the database."""
+        """Return whether the defaults differ; `ddl.py` adds the rules of the database."""
         wanted, present = rendered_metadata_default, rendered_inspector_default
         if same_default(wanted, present):
             return False
@@ -27,12 +27,12 @@ class ByValue(DefaultImpl):
 
 
 def same_default(one: str | None, other: str | None) -> bool:
-    """Tell whether two server defaults are one value that a model and a server write differently."""
+    """Return whether two server defaults have one value that is only written differently."""
     return one is not None and other is not None and value_of(one) == value_of(other)
 
 
 def value_of(default: str) -> str | Decimal:
-    """Give the value of a literal: `'0.00'::numeric`, `(0)` and `false` are all 0."""
+    """Return the value of a literal: `'0.00'::numeric`, `(0)` and `false` are all 0."""
     text = re.sub(r"^\((.*)\)$", r"\1", default, flags=re.DOTALL)
     if quoted := re.fullmatch(r"'(.*)'(::[^']+)?", text, re.DOTALL):
         text = quoted[1].replace("''", "'")

@@ -1,4 +1,4 @@
-"""How migrations run, and what they say when they cannot: one sentence, not a traceback."""
+"""Runs migrations; if they cannot run, prints one sentence, not a traceback."""
 
 import sys
 import warnings
@@ -22,8 +22,8 @@ from app.settings import Settings
 
 
 def migrate_online(connection: Connection, settings: Settings, metadata: MetaData) -> None:
-    """Run the command on a connection; a lock lets one command at a time change the schema."""
-    changes = has_destination()
+    """Run the command on a connection; a database lock serialises migrations."""
+    changes = changes_database()
     with explain_lock_timeouts():
         if changes:
             dialect.acquire_migration_lock(connection, settings)
@@ -34,7 +34,7 @@ def migrate_online(connection: Connection, settings: Settings, metadata: MetaDat
 
 
 def migrate_offline(settings: Settings, metadata: MetaData) -> None:
-    """Write the statements of the command, on no connection."""
+    """Print the statements of the command, without a connection."""
     context.configure(url=settings.database_url, literal_binds=True, **options(metadata))
     migrate()
 
@@ -42,13 +42,13 @@ def migrate_offline(settings: Settings, metadata: MetaData) -> None:
 def migrate() -> None:
     """Run the migrations in the order of their revisions."""
     with warnings.catch_warnings(), context.begin_transaction():
-        # Each server writes the expression of a computed column in its own way.
+        # Each server rewrites the expression of a computed column.
         warnings.filterwarnings("ignore", "Computed default on")
         context.run_migrations()
 
 
 def options(metadata: MetaData) -> dict[str, Any]:
-    """Say how revisions are run, and what autogenerate compares."""
+    """Return the options of Alembic: how to run revisions, and what autogenerate compares."""
     return {
         "target_metadata": metadata,
         "transaction_per_migration": True,
@@ -62,7 +62,7 @@ def options(metadata: MetaData) -> dict[str, Any]:
 
 
 def complete(context: MigrationContext, _revision: Any, scripts: list[MigrationScript]) -> None:
-    """Make what autogenerate found a revision that leads up, down and up again."""
+    """Complete the operations that autogenerate found, so that upgrade and downgrade work."""
     for script in scripts:
         if script.upgrade_ops is None or script.downgrade_ops is None:
             continue
@@ -72,8 +72,8 @@ def complete(context: MigrationContext, _revision: Any, scripts: list[MigrationS
         ddl.complete(upgrade, downgrade, context)
 
 
-def has_destination() -> bool:
-    """Tell `upgrade`, `downgrade` and `stamp` from the commands that only read."""
+def changes_database() -> bool:
+    """Return whether the command is `upgrade`, `downgrade` or `stamp`; the others only read."""
     try:
         context.get_revision_argument()
     except KeyError:
@@ -83,7 +83,7 @@ def has_destination() -> bool:
 
 @contextmanager
 def explain_connection_errors(url: URL) -> Generator[None]:
-    """End the command with a sentence where the database cannot be reached or refuses the login."""
+    """Exit with one sentence if the connection or the login fails."""
     try:
         yield
     except DBAPIError as error:
@@ -93,14 +93,14 @@ def explain_connection_errors(url: URL) -> Generator[None]:
 
 @contextmanager
 def explain_lock_timeouts() -> Generator[None]:
-    """End the command with a sentence where another transaction holds a lock for too long."""
+    """Exit with one sentence if another transaction holds a lock for too long."""
     try:
         yield
     except DBAPIError as error:
         if error_code(error.orig) not in LOCK_TIMED_OUT_CODES:
             raise
         fail(
-            "A statement gave up waiting for a lock that another transaction holds:"
+            "A statement timed out waiting for a lock that another transaction holds:"
             f" {AFTER_LOCK_TIMEOUT}; end that transaction or wait for its end,"
             " then run the same command again",
             error,
@@ -108,9 +108,9 @@ def explain_lock_timeouts() -> Generator[None]:
 
 
 def reason(error: DBAPIError) -> str:
-    """Give what the driver says in one line, and its first cause where that says more.
+    """Return the message of the driver in one line, with that of its first cause if it says more.
 
-    Some drivers say no more than that they cannot connect where a certificate is refused.
+    If a certificate is rejected, some drivers only say that they cannot connect.
     """
     first: BaseException | None = error.orig
     while first is not None and first.__cause__ is not None:
@@ -120,9 +120,9 @@ def reason(error: DBAPIError) -> str:
 
 
 def fail(sentence: str, error: Exception) -> NoReturn:
-    """End the command with a sentence and exit code 1; callers from Python get an exception.
+    """Print a sentence and exit with code 1; raise `CommandError` when called from Python.
 
-    So does `alembic --raiseerr`.
+    `alembic --raiseerr` raises too.
     """
     options = context.config.cmd_opts
     if options is None or options.raiseerr:

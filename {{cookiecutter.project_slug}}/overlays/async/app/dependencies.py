@@ -1,4 +1,4 @@
-"""From a request to its session: `SessionDep`, `ReaderDep`, and who gets one when."""
+"""The session of a request: `SessionDep` and `ReaderDep`."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from app.web.routes import route_depends_on
 
 async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
-    if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
+    if hasattr(request.state, "transaction"):  # `get_reader` opened it and ends it
         yield request.state.transaction
         return
     db: Database = request.state.db
@@ -26,10 +26,10 @@ async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
 
 
 async def get_reader(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:
-    """Reads in AUTOCOMMIT, and refuses to write.
+    """A read-only session in AUTOCOMMIT.
 
-    In a request that takes `SessionDep` too, wherever, it is that session: with two places each,
-    requests that have their first would wait for each other's second.
+    If the request also takes `SessionDep`, in any dependency, this is the same session: taking a
+    second slot could deadlock.
     """
     if route_depends_on(get_session, request):
         async with asynccontextmanager(get_session)(request) as session:

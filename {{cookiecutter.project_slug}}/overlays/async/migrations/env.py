@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: the address is the app's own, see `app/settings/`."""
+"""Connects Alembic to the database of `DATABASE_URL`, see `app/settings/`."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from app.settings import Settings
 
 logging.getLogger("alembic").setLevel(logging.INFO)
 
-# A caller from Python, such as the tests, may hand over settings and tables of its own.
+# Python code that calls Alembic, such as the tests, may pass its own settings and tables.
 settings: Settings = context.config.attributes.get("settings") or Settings()
 if "settings" not in context.config.attributes:
     logs.configure(settings)
@@ -23,13 +23,13 @@ metadata = context.config.attributes.get("metadata", tables.metadata)
 
 
 async def connect_and_migrate() -> None:
-    """Open a connection for the migrations alone."""
+    """Open a connection and run the migrations on it."""
     engine = create_async_engine(settings.database_url, poolclass=NullPool)
     with explain_connection_errors(settings.database_url):
         try:
             connection = await engine.connect()
         except DBAPIError:
-            await asyncio.sleep(0.1)  # a driver with a thread ends it in this event loop
+            await asyncio.sleep(0.1)  # a driver that uses a thread needs this loop to end it
             raise
     async with aclosing(connection):
         await connection.run_sync(migrate_online, settings, metadata)

@@ -1,4 +1,4 @@
-"""From a request to its session: `SessionDep`, `ReaderDep`, and who gets one when."""
+"""The session of a request: `SessionDep` and `ReaderDep`."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -21,24 +21,24 @@ S = TypeVar("S", bound=Session)
 
 @asynccontextmanager
 async def ended_in_thread(context: AbstractContextManager[S]) -> AsyncGenerator[S]:
-    """Begin a session here, which sends nothing yet; end it in a thread, which may wait.
+    """Begin a session on the event loop, which sends nothing; end it in a thread, as that blocks.
 
-    That thread is none of those that endpoints share: they may all be waiting for a lock
-    that this very commit gives back.
+    The thread is not from the pool of the endpoints: all of those may be waiting for a lock
+    that this commit releases.
     """
     session = context.__enter__()
     try:
         yield session
     finally:
-        one_more = anyio.CapacityLimiter(1)
-        await finish(anyio.to_thread.run_sync(context.__exit__, *sys.exc_info(), limiter=one_more))
+        limiter = anyio.CapacityLimiter(1)
+        await finish(anyio.to_thread.run_sync(context.__exit__, *sys.exc_info(), limiter=limiter))
 
 
-# Both are `async`: a request that waits for a slot must not hold a thread, or those with a
-# connection find none to go on.
+# Both are `async`: a request that waits for a slot must not hold a thread. Otherwise requests that
+# have a connection would find no free thread.
 async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
-    if hasattr(request.state, "transaction"):  # opened by `get_reader`, and ended there
+    if hasattr(request.state, "transaction"):  # `get_reader` opened it and ends it
         yield request.state.transaction
         return
     db: Database = request.state.db
@@ -50,10 +50,10 @@ async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
 
 
 async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:
-    """Reads in AUTOCOMMIT, and refuses to write.
+    """A read-only session in AUTOCOMMIT.
 
-    In a request that takes `SessionDep` too, wherever, it is that session: with two places each,
-    requests that have their first would wait for each other's second.
+    If the request also takes `SessionDep`, in any dependency, this is the same session: taking a
+    second slot could deadlock.
     """
     if route_depends_on(get_session, request):
         async with asynccontextmanager(get_session)(request) as session:

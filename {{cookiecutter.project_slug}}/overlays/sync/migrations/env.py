@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: the address is the app's own, see `app/settings/`."""
+"""Connects Alembic to the database of `DATABASE_URL`, see `app/settings/`."""
 
 import logging
 
@@ -12,7 +12,7 @@ from app.settings import Settings
 
 logging.getLogger("alembic").setLevel(logging.INFO)
 
-# A caller from Python, such as the tests, may hand over settings and tables of its own.
+# Python code that calls Alembic, such as the tests, may pass its own settings and tables.
 settings: Settings = context.config.attributes.get("settings") or Settings()
 if "settings" not in context.config.attributes:
     logs.configure(settings)

@@ -1,7 +1,7 @@
-"""OpenTelemetry: SQL inside the traces of its requests, and how full the pool is.
+"""OpenTelemetry: adds a span for each statement and metrics of the connection pools.
 
-FastAPI itself traces and measures requests, and sends what there is over OTLP to
-`OTEL_EXPORTER_OTLP_ENDPOINT` where that is set. Names follow OpenTelemetry's conventions.
+FastAPI itself traces and measures requests, and exports over OTLP to
+`OTEL_EXPORTER_OTLP_ENDPOINT` if that is set. Names follow OpenTelemetry's conventions.
 """
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
@@ -22,7 +22,7 @@ STATE = "db.client.connection.state"
 
 
 def observe_database(app: FastAPI) -> None:
-    """Trace and measure the database for as long as the application keeps it open."""
+    """Trace and measure the database while the application keeps it open."""
     lifespan = app.router.lifespan_context
 
     @asynccontextmanager
@@ -39,12 +39,12 @@ def observe_database(app: FastAPI) -> None:
 
 @contextmanager
 def traced(db: Database) -> Generator[None]:
-    """Make a span of every statement, inside that of its request."""
+    """Create a span for every statement, inside the span of its request."""
     engines = [factory().get_bind() for factory in (db.sessions, db.readers)]
     for engine in engines:
         event.listen(engine, "handle_error", hide_values)
     instrumentor = SQLAlchemyInstrumentor()
-    # It does not know yet that SQLAlchemy 2.1 works; the tests do.
+    # Its dependency check does not allow SQLAlchemy 2.1 yet; the tests show that it works.
     instrumentor.instrument(engines=engines, skip_dep_check=True)
     try:
         yield
@@ -53,15 +53,15 @@ def traced(db: Database) -> Generator[None]:
 
 
 def hide_values(context: ExceptionContext) -> None:
-    """Describe an error to the listener of the instrumentation, which runs after this one.
+    """Replace the error before the listener of the instrumentation runs.
 
-    It writes the message of the driver into the span, and that quotes values of rows.
+    That listener writes the driver's message into the span, and the message quotes values of rows.
     """
     context.original_exception = Exception(error_summary(context.original_exception))
 
 
 def measure(db: Database) -> None:
-    """Report for each pool its size, what of it is out, and how many requests wait for it."""
+    """Report for each pool its size, its connections by state, and the queued requests."""
     pools = {
         "writers": (cast("QueuePool", db.engine.pool), db.writer_queue),
         "readers": (cast("QueuePool", db.reader_engine.pool), db.reader_queue),

@@ -1,4 +1,4 @@
-"""Many rows at once, by COPY."""
+"""Bulk inserts with COPY."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import asyncpg
 from sqlalchemy import insert, text
 from sqlalchemy.orm import DeclarativeBase
 
-from app.database.copying import UNFIT_VALUE, as_database_error, copy_of
+from app.database.copying import VALUE_ERRORS, as_database_error, copy_of
 from app.database.units import WriteSession
 
 
@@ -16,13 +16,13 @@ async def store_rows(
 ) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 
-    A row is a dictionary by the names of attributes. Types and defaults of columns apply as
-    with `session.add`; events, cascades and relationships do not. It is fastest where all
+    The keys of a row are names of mapped attributes. Types and defaults of columns apply as
+    with `session.add`; events, cascades and relationships do not. It is fastest if all
     rows have the same keys. Raises `DBAPIError` like any other statement.
     """
     if not rows:
         return
-    await session.execute(text("SELECT 1"))  # begins the transaction; a reader refuses it
+    await session.execute(text("SELECT 1"))  # begins the transaction; raises in a reader
     connection = await session.connection()
     copy = await connection.run_sync(copy_of, model, rows)
     if copy is None:
@@ -37,5 +37,5 @@ async def store_rows(
             columns=copy.columns,
             records=copy.records,
         )
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, *UNFIT_VALUE) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, *VALUE_ERRORS) as error:
         raise as_database_error(error, copy.statement) from error

@@ -1,4 +1,4 @@
-"""Many rows at once."""
+"""Bulk inserts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +14,8 @@ async def store_rows(
 ) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 
-    A row is a dictionary by the names of attributes. Types and defaults of columns apply as
-    with `session.add`; events, cascades and relationships do not. It is fastest where all
+    The keys of a row are names of mapped attributes. Types and defaults of columns apply as
+    with `session.add`; events, cascades and relationships do not. It is fastest if all
     rows have the same keys. Raises `DBAPIError` like any other statement.
     """
     if rows:

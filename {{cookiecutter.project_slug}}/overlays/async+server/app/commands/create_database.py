@@ -17,7 +17,7 @@ from app.settings import Settings
 
 @asynccontextmanager
 async def maintenance_connection(settings: Settings) -> AsyncGenerator[AsyncConnection]:
-    """Connect to a database that every server has, where each statement stands alone."""
+    """Connect in AUTOCOMMIT to a database that every server has."""
     url = settings.database_url.set(database=MAINTENANCE_DATABASE)
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     async with engine.connect() as connection:
@@ -26,7 +26,7 @@ async def maintenance_connection(settings: Settings) -> AsyncGenerator[AsyncConn
 
 
 async def exists(settings: Settings) -> bool:
-    """Tell whether there is a connection to the database."""
+    """Return whether the database accepts a connection."""
     engine = create_async_engine(settings.database_url, poolclass=NullPool)
     try:
         async with engine.connect():
@@ -36,7 +36,7 @@ async def exists(settings: Settings) -> bool:
 
 
 async def create_database(settings: Settings) -> bool:
-    """Create the database unless it exists; tell whether that was necessary."""
+    """Create the database unless it exists; return whether it was created."""
     if await exists(settings):
         return False
     async with maintenance_connection(settings) as connection:
@@ -46,7 +46,7 @@ async def create_database(settings: Settings) -> bool:
 
 
 async def main() -> None:
-    """Create the database and say so; where that fails, say why and exit with code 1."""
+    """Create the database and print the result; on failure, print why and exit with code 1."""
     settings = Settings()
     url = settings.database_url.set(query={})
     try:
@@ -54,7 +54,7 @@ async def main() -> None:
     except DBAPIError as error:
         sys.exit(
             f"Cannot create {url}: {reason(error)};"
-            " check DATABASE_URL, whose user must be allowed to create databases"
+            " check DATABASE_URL; its user must be allowed to create databases"
         )
     sys.stdout.write(f"{url} {'was created' if created else 'exists already'}\n")
 

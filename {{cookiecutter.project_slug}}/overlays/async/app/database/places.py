@@ -1,19 +1,19 @@
-"""Connections of units of work outside requests."""
+"""Limits how many units of work outside requests use a connection at once."""
 
 import anyio
 
 
 class Places:
-    """Given out first come, first served."""
+    """Slots, given out in the order of arrival."""
 
     def __init__(self, count: int) -> None:
-        """Have `count` of them."""
+        """Create `count` slots."""
         self.semaphore = anyio.Semaphore(count, max_value=count, fast_acquire=True)
 
     async def __aenter__(self) -> None:
-        """Wait for one."""
+        """Wait for a slot."""
         await self.semaphore.acquire()
 
     async def __aexit__(self, *_: object) -> None:
-        """Give it to the next one."""
+        """Release the slot: the first in the queue gets it."""
         self.semaphore.release()

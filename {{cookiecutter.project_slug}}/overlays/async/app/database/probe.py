@@ -1,4 +1,4 @@
-"""Whether the database answers: one attempt at a time, however many ask."""
+"""Checks whether the database answers: concurrent callers share one attempt."""
 
 import asyncio
 import logging
@@ -15,10 +15,10 @@ READ_ONLY = transaction_options(None, read_only=True)
 
 
 class Probe:
-    """Attempts to read from the database, which callers share."""
+    """Reads from the database; concurrent callers share an attempt."""
 
     def __init__(self, engine: AsyncEngine, limit: float) -> None:
-        """Read on the engine of the writers; an attempt is given up after `limit` seconds."""
+        """Read on the writers' engine; an attempt is cancelled after `limit` seconds."""
         self.engine = engine
         self.limit = limit
         self.attempt: asyncio.Task[bool] | None = None
@@ -26,8 +26,8 @@ class Probe:
     async def succeeds(self, seconds: float) -> bool:
         """Wait up to `seconds` for the running attempt, or for a new one.
 
-        One that takes longer goes on, and the next caller finds it or the connection that it
-        opened: if it were cancelled here, a slow connection would never be made.
+        An attempt that takes longer continues. The next caller waits for it, or uses the
+        connection that it opened. If it were cancelled here, a slow connection would never open.
         """
         if self.attempt is None or self.attempt.done():
             self.attempt = asyncio.create_task(self.read())
@@ -35,7 +35,7 @@ class Probe:
         return any(attempt.result() for attempt in done)
 
     async def read(self) -> bool:
-        """Read once, and log why that failed."""
+        """Read once; log the error if that fails."""
         try:
             async with asyncio.timeout(self.limit), self.engine.connect() as connection:
                 await connection.execution_options(**READ_ONLY)
@@ -49,7 +49,7 @@ class Probe:
         return True
 
     async def aclose(self) -> None:
-        """End the running attempt, so that its connection is closed."""
+        """Cancel the running attempt, so that its connection is closed."""
         if self.attempt is not None:
             self.attempt.cancel()
             await asyncio.wait([self.attempt])

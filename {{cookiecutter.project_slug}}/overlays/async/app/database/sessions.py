@@ -21,20 +21,20 @@ from app.database.places import Places
 from app.database.probe import Probe
 from app.database.read_only import ONLY_READS, refuse_writes
 from app.database.units import UnitsOfWork, WriteSession
-from app.database.values import name_unfit_values
+from app.database.values import convert_value_errors
 from app.settings import Settings
 
-CLOSING = 3.0  # seconds that the end waits for transactions
+CLOSING = 3.0  # seconds to wait for open transactions at shutdown
 
-# A response is written after the commit, and a closed session stays closed: nothing leaks behind it.
+# Objects stay readable after the commit, for the response. A closed session cannot be used again.
 SESSION_OPTIONS: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database(UnitsOfWork):
-    """One per process, made when the app starts, found at `request.state.db`.
+    """One per process, created when the app starts, available as `request.state.db`.
 
-    Readers have connections of their own, so no writer that waits for a lock keeps them waiting.
+    Readers have their own connections, so they do not wait for writers that wait for a lock.
     """
 
     engine: AsyncEngine
@@ -47,7 +47,7 @@ class Database(UnitsOfWork):
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Make the engines and their session factories; connections open when they are needed."""
+        """Create the engines and the session factories; connections open on first use."""
         options = engine_options(settings)
         engine = create_async_engine(
             settings.database_url,
@@ -63,7 +63,7 @@ class Database(UnitsOfWork):
         )
         for each in (engine.sync_engine, reader_engine.sync_engine):
             prepare(each)
-            name_unfit_values(each)
+            convert_value_errors(each)
             refuse_writes(each)
         return cls(
             engine=engine,
@@ -75,14 +75,14 @@ class Database(UnitsOfWork):
             readers=async_sessionmaker(
                 reader_engine, execution_options=ONLY_READS, **SESSION_OPTIONS
             ),
-            probe=Probe(engine, limit=3 * settings.database_pool_timeout),  # hosts may be silent
+            probe=Probe(engine, limit=3 * settings.database_pool_timeout),  # a host may not respond
             writer_queue=Queue(settings.writer_connections, settings.database_max_waiting),
             reader_queue=Queue(settings.reader_connections, settings.database_max_waiting),
             unit_places=Places(settings.unit_connections),
         )
 
     async def aclose(self) -> None:
-        """Close every pooled connection, once what was cancelled has been rolled back."""
+        """Wait until cancelled transactions are rolled back, then close every pooled connection."""
         await self.probe.aclose()
         with anyio.move_on_after(CLOSING):
             for semaphore in (
@@ -98,7 +98,7 @@ class Database(UnitsOfWork):
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncGenerator[Database]:
-    """Keep a database open for as long as the app, a script or a test needs it."""
+    """Open a database, and close it at the end of the block."""
     db = Database.connect(settings)
     try:
         yield db

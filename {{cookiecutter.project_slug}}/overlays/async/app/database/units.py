@@ -1,4 +1,4 @@
-"""Units of work: transactions that are ended where they were begun."""
+"""Units of work: transactions that commit or roll back at the end of a block."""
 
 import asyncio
 import logging
@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 class WriteSession(AsyncSession):
-    """A session that may write: a service that writes takes this type, which no reader has."""
+    """A session that may write: services that write take this type, and readers do not have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsOfWork:
-    """What begins and ends transactions; `Database` is one."""
+    """Begins and ends transactions; `Database` inherits from it."""
 
     managed: async_sessionmaker[WriteSession]  # sessions of requests and of units of work
     unit_places: Places  # connections of units of work outside requests
@@ -41,17 +41,17 @@ class UnitsOfWork:
         read_only: bool = False,
         attempts: int = 5,
     ) -> T:
-        """Run `work` as one transaction, again from its start when the database asks for that.
+        """Run `work` in one transaction, and retry it after a transient error.
 
-        After a serialization failure or a deadlock, `work` gets a new session, up to
-        `attempts` times, after a pause with full jitter (up to 20 ms, doubled each time).
-        So it must change nothing but the database. The last error is raised as it came.
+        After a serialization failure or a deadlock, `work` runs again with a new session, up to
+        `attempts` times in total, after a pause with full jitter (up to 20 ms, doubled each time).
+        So `work` must change nothing but the database. The last error is raised unchanged.
         """
         attempt = 0
         while True:
             attempt += 1
             try:
-                async with self.begun(isolation, read_only=read_only) as session:
+                async with self.begin(isolation, read_only=read_only) as session:
                     return await work(session)
             except DBAPIError as error:
                 if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
@@ -62,7 +62,7 @@ class UnitsOfWork:
     async def transaction(self) -> AsyncGenerator[WriteSession]:
         """One transaction: committed at its end, rolled back on any exception."""
         session = self.managed()
-        transaction = session.sync_session.begin()  # which sends nothing
+        transaction = session.sync_session.begin()  # sends nothing yet
         try:
             yield session
         except BaseException as error:
@@ -71,7 +71,7 @@ class UnitsOfWork:
         await finish(session.run_sync(end, transaction, None))
 
     @asynccontextmanager
-    async def begun(
+    async def begin(
         self, isolation: Isolation | None, *, read_only: bool
     ) -> AsyncGenerator[WriteSession]:
         """Begin a transaction with its options."""
@@ -86,10 +86,10 @@ class UnitsOfWork:
     ) -> AsyncGenerator[WriteSession]:
         """One transaction outside a request: in a stream, a loop, a websocket, a script.
 
-        It waits, first come first served and for as long as it takes, for one of the
-        connections beside those of requests. A unit inside a unit could wait for itself.
+        It waits without a time limit, in the order of arrival, for a connection that is
+        reserved for work outside requests. A unit inside a unit can deadlock.
         """
-        async with self.unit_places, self.begun(isolation, read_only=read_only) as session:
+        async with self.unit_places, self.begin(isolation, read_only=read_only) as session:
             yield session
 
     async def run_in_background(
@@ -99,9 +99,9 @@ class UnitsOfWork:
         isolation: Isolation | None = None,
         read_only: bool = False,
     ) -> T:
-        """Run `work(session, *args)` like `run`, when there is a place like for `unit`.
+        """Run `work(session, *args)` like `run`; wait for a connection like `unit`.
 
-        That it failed, or was cut off by a shutdown, is logged with its name.
+        A failure, or a cancellation by a shutdown, is logged with the name of `work`.
         """
         name = getattr(work, "__qualname__", type(work).__qualname__)
         try:
@@ -110,7 +110,7 @@ class UnitsOfWork:
                     lambda session: work(session, *args), isolation=isolation, read_only=read_only
                 )
         except asyncio.CancelledError:
-            logger.warning("The unit of work %s was cut off", name)
+            logger.warning("The unit of work %s was cancelled", name)
             raise
         except Exception:
             logger.error("The unit of work %s failed", name)  # noqa: TRY400  # it is raised

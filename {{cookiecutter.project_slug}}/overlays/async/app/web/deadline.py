@@ -1,4 +1,4 @@
-"""A deadline for every request, where `REQUEST_TIMEOUT` sets one."""
+"""A deadline for every request, if `REQUEST_TIMEOUT` is set."""
 
 import logging
 import math
@@ -14,13 +14,13 @@ logger = logging.getLogger(__name__)
 
 
 class Deadline:
-    """Pure ASGI: cancels a request that takes too long, which rolls it back, and answers 503.
+    """Pure ASGI: cancels and rolls back a request that takes too long, and responds with 503.
 
-    The time ends where the response begins: streams and background tasks are not cut off.
+    The deadline ends when the response begins: streams and background tasks are not cancelled.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
-        """Wrap `app`; `seconds` is the time that a response may take to begin."""
+        """Wrap `app`; a response must begin within `seconds`."""
         self.app = app
         self.seconds = seconds
 
@@ -31,7 +31,7 @@ class Deadline:
             return
         begun = False
 
-        async def watched(message: Message) -> None:
+        async def send_in_time(message: Message) -> None:
             nonlocal begun
             begun = True
             deadline.deadline = math.inf
@@ -39,11 +39,11 @@ class Deadline:
 
         with anyio.move_on_after(self.seconds) as deadline:
             scope["state"]["deadline"] = deadline
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, send_in_time)
         if not deadline.cancelled_caught:
             return
         logger.warning(
-            "%s %s was cut off after %g seconds", scope["method"], scope["path"], self.seconds
+            "%s %s was cancelled after %g seconds", scope["method"], scope["path"], self.seconds
         )
         if not begun:
             response = problem(
@@ -55,7 +55,7 @@ class Deadline:
 
 
 def lift_deadline(request: HTTPConnection) -> None:
-    """Lift the deadline: what is committed next must not be answered 503."""
+    """Lift the deadline before the commit: a request that commits must not get 503."""
     deadline: anyio.CancelScope | None = getattr(request.state, "deadline", None)
     if deadline is not None:
         deadline.deadline = math.inf

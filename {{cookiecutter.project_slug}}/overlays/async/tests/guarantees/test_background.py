@@ -125,7 +125,7 @@ async def test_what_is_cut_off_is_named_in_the_log(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert any("close_order was cut off" in line.getMessage() for line in caplog.records)
+    assert any("close_order was cancelled" in line.getMessage() for line in caplog.records)
     async with db.unit() as session:
         assert await count_products(session) == 0
 

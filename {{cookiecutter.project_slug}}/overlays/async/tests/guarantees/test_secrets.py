@@ -82,7 +82,7 @@ async def test_an_answer_of_the_database_is_logged_without_values(
     response = await client.post("/probe")
     logged = log()
     if response.is_error:  # not every database limits the length of a text
-        assert f"POST /probe is answered {response.status_code}" in logged
+        assert f"POST /probe returns {response.status_code}" in logged
         assert "INSERT INTO test_products" in logged
     assert EMAIL not in logged
 

@@ -1,4 +1,4 @@
-"""How this service speaks to PostgreSQL through asyncpg."""
+"""Connects this service to PostgreSQL with asyncpg."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -15,12 +15,12 @@ from app.settings.url_parameters import DSN_PARAMETERS
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Arguments for the engine; the server itself ends what runs or idles too long.
+    """Return arguments for the engine; the server limits statements and idle transactions.
 
-    What the URL says comes after the settings, so that it wins.
+    Parameters of the URL follow the settings and so override them.
     """
     limit = settings.database_statement_timeout * 1000  # milliseconds
-    said = settings.database_url.query
+    query = settings.database_url.query
     limits = f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
     return {
         "echo": settings.database_echo,
@@ -28,16 +28,16 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_timeout": settings.database_pool_timeout,
         "pool_recycle": settings.database_pool_recycle,
         "connect_args": {
-            "connect_timeout": said.get("connect_timeout", settings.database_pool_timeout),
-            "options": f"{limits} {said.get('options', '')}".rstrip(),
+            "connect_timeout": query.get("connect_timeout", settings.database_pool_timeout),
+            "options": f"{limits} {query.get('options', '')}".rstrip(),
         },
     }
 
 
 def error_code(error: BaseException | None) -> str | None:
-    """Give the SQLSTATE of an error, or `OUTDATED`.
+    """Return the SQLSTATE of an error, or `OUTDATED`.
 
-    What asyncpg refuses by itself has its SQLSTATE in the cause.
+    An error that asyncpg itself raises has its SQLSTATE in the cause.
     """
     cause = getattr(error, "__cause__", None)
     code: str | None = getattr(error, "sqlstate", None) or getattr(cause, "sqlstate", None)
@@ -49,7 +49,7 @@ def error_code(error: BaseException | None) -> str | None:
 
 
 def error_summary(error: BaseException | None) -> str:
-    """Give what an error tells without values of rows: its SQLSTATE, and a constraint's name."""
+    """Describe an error without values of rows: its SQLSTATE, and the name of the constraint."""
     cause = getattr(error, "__cause__", None)
     constraint = getattr(error, "constraint_name", None) or getattr(cause, "constraint_name", None)
     return " ".join(filter(None, [error_code(error), constraint]))
@@ -63,7 +63,7 @@ def prepare(engine: Engine) -> None:
 
 
 def renew_connections(context: ExceptionContext) -> None:
-    """Let the pool open new connections where those that it has cannot serve any more."""
+    """Invalidate the pool if its connections can no longer be used."""
     if needs_new_connection(error_code(context.original_exception), context.connection):
         context.is_disconnect = True
 
@@ -72,10 +72,10 @@ def renew_connections(context: ExceptionContext) -> None:
 def connect(
     dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> DBAPIConnection:
-    """Connect by the names that libpq has for things; whatever prevents it is one kind of error.
+    """Connect with libpq's parameter names; convert every failure to `OperationalError`.
 
-    asyncpg lets through what the socket said, and what Python made of the address. The session
-    is in UTC, unless the URL says otherwise.
+    asyncpg does not wrap errors of the socket or of an invalid address. The session uses UTC,
+    unless the URL sets another time zone.
     """
     kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
     if dsn := {name: kwargs.pop(name) for name in DSN_PARAMETERS & kwargs.keys()}:

@@ -1,6 +1,6 @@
-"""What may follow the `?` of `DATABASE_URL`."""
+"""The parameters that `DATABASE_URL` may have after `?`."""
 
-# What asyncpg takes from a DSN only, under the names that libpq gave it.
+# asyncpg accepts these only in a DSN, under libpq's names.
 DSN_PARAMETERS = frozenset(
     {"application_name", "options"}
     | {"sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation"}

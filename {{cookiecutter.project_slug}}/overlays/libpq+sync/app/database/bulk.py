@@ -1,4 +1,4 @@
-"""Many rows at once, by COPY."""
+"""Bulk inserts with COPY."""
 
 from collections.abc import Sequence
 #% if cookiecutter.driver == "psycopg2"
@@ -17,13 +17,13 @@ import psycopg
 from sqlalchemy import insert, text
 from sqlalchemy.orm import DeclarativeBase
 
-from app.database.copying import UNFIT_VALUE, as_database_error, copy_of
+from app.database.copying import VALUE_ERRORS, as_database_error, copy_of
 from app.database.units import WriteSession
 
 
 #% if cookiecutter.driver == "psycopg2"
-def written(value: object) -> str:
-    """Write a value as COPY reads it, or raise `TypeError`."""
+def copy_text(value: object) -> str:
+    """Return a value in the text format of COPY, or raise `TypeError`."""
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace("\t", "\\t")
         return escaped.replace("\n", "\\n").replace("\r", "\\r")
@@ -42,13 +42,13 @@ def store_rows(
 ) -> None:
     """Store rows of one table in the transaction of the session, all or none.
 
-    A row is a dictionary by the names of attributes. Types and defaults of columns apply as
-    with `session.add`; events, cascades and relationships do not. It is fastest where all
+    The keys of a row are names of mapped attributes. Types and defaults of columns apply as
+    with `session.add`; events, cascades and relationships do not. It is fastest if all
     rows have the same keys. Raises `DBAPIError` like any other statement.
     """
     if not rows:
         return
-    session.execute(text("SELECT 1"))  # begins the transaction; a reader refuses it
+    session.execute(text("SELECT 1"))  # begins the transaction; raises in a reader
     connection = session.connection()
     copy = copy_of(connection, model, rows)
     if copy is None:
@@ -57,21 +57,21 @@ def store_rows(
     driver: Any = connection.connection.driver_connection
     #% if cookiecutter.driver == "psycopg2"
     try:
-        lines = "\n".join("\t".join(map(written, record)) for record in copy.records)
+        lines = "\n".join("\t".join(map(copy_text, record)) for record in copy.records)
     except TypeError:  # an array, for instance
         session.execute(insert(model), rows)
         return
     try:
-        lines.encode()  # fails here, for psycopg2 would report a query that was cancelled
+        lines.encode()  # fails here: psycopg2 would report a cancelled query instead
         with driver.cursor() as cursor:
             cursor.copy_expert(copy.statement, StringIO(lines))
-    except (psycopg2.Error, *UNFIT_VALUE) as error:
+    except (psycopg2.Error, *VALUE_ERRORS) as error:
         raise as_database_error(error, copy.statement) from error
     #% else
     try:
         with driver.cursor() as cursor, cursor.copy(copy.statement) as stream:
             for record in copy.records:
                 stream.write_row(record)
-    except (psycopg.Error, *UNFIT_VALUE) as error:
+    except (psycopg.Error, *VALUE_ERRORS) as error:
         raise as_database_error(error, copy.statement) from error
     #% endif

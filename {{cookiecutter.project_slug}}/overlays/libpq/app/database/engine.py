@@ -1,4 +1,4 @@
-"""How this service speaks to PostgreSQL through libpq."""
+"""Connects this service to PostgreSQL with a driver that uses libpq."""
 
 #% if cookiecutter.driver == "psycopg2"
 from decimal import Decimal
@@ -22,12 +22,12 @@ from app.settings import Settings
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Arguments for the engine; the server itself ends what runs or idles too long.
+    """Return arguments for the engine; the server limits statements and idle transactions.
 
-    What the URL says comes after the settings, so that it wins.
+    Parameters of the URL follow the settings and so override them.
     """
     limit = settings.database_statement_timeout * 1000  # milliseconds
-    said = settings.database_url.query
+    query = settings.database_url.query
     limits = f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
     return {
         "echo": settings.database_echo,
@@ -35,14 +35,14 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_timeout": settings.database_pool_timeout,
         "pool_recycle": settings.database_pool_recycle,
         "connect_args": {
-            "connect_timeout": said.get("connect_timeout", settings.database_pool_timeout),
-            "options": f"{limits} {said.get('options', '')}".rstrip(),
+            "connect_timeout": query.get("connect_timeout", settings.database_pool_timeout),
+            "options": f"{limits} {query.get('options', '')}".rstrip(),
         },
     }
 
 
 def error_code(error: BaseException | None) -> str | None:
-    """Give the SQLSTATE of an error, or `OUTDATED`."""
+    """Return the SQLSTATE of an error, or `OUTDATED`."""
     #% if cookiecutter.driver == "psycopg2"
     code: str | None = getattr(error, "pgcode", None)
     #% else
@@ -57,7 +57,7 @@ def error_code(error: BaseException | None) -> str | None:
 
 
 def error_summary(error: BaseException | None) -> str:
-    """Give what an error tells without values of rows: its SQLSTATE, and a constraint's name."""
+    """Describe an error without values of rows: its SQLSTATE, and the name of the constraint."""
     constraint = getattr(getattr(error, "diag", None), "constraint_name", None)
     return " ".join(filter(None, [error_code(error), constraint]))
 
@@ -67,7 +67,7 @@ def prepare(engine: Engine) -> None:
     ping_if_idle(engine)
     end_streams(engine)
     #% if cookiecutter.driver == "psycopg2"
-    event.listen(engine, "handle_error", name_nul)
+    event.listen(engine, "handle_error", convert_nul_error)
     #% endif
     event.listen(engine, "handle_error", renew_connections)
 
@@ -76,19 +76,19 @@ def prepare(engine: Engine) -> None:
 def use_utc(
     _dialect: Dialect, _record: ConnectionPoolEntry, _args: Any, kwargs: dict[str, Any]
 ) -> None:
-    """Let the session be in UTC, unless the URL says otherwise."""
+    """Set the time zone of the session to UTC, unless the URL sets another one."""
     kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
 
 
 #% if cookiecutter.driver == "psycopg2"
-def name_nul(context: ExceptionContext) -> DataError | None:
-    """Say that a text with a NUL does not fit: psycopg2 refuses it by an error of Python's own."""
+def convert_nul_error(context: ExceptionContext) -> DataError | None:
+    """Raise `DataError` for a string with NUL: psycopg2 raises `ValueError`."""
     error = context.original_exception
     return DataError(context.statement, None, error) if type(error) is ValueError else None
 
 
 def write_decimal(number: Decimal) -> Any:
-    """Write a number as it is: psycopg2 itself would make NaN of infinity."""
+    """Adapt a Decimal without changing it: psycopg2 itself turns infinity into NaN."""
     return extensions.AsIs(f"'{number}'::numeric")
 
 
@@ -97,6 +97,6 @@ extensions.register_adapter(Decimal, write_decimal)
 
 #% endif
 def renew_connections(context: ExceptionContext) -> None:
-    """Let the pool open new connections where those that it has cannot serve any more."""
+    """Invalidate the pool if its connections can no longer be used."""
     if needs_new_connection(error_code(context.original_exception), context.connection):
         context.is_disconnect = True

@@ -1,4 +1,4 @@
-"""What may follow the `?` of `DATABASE_URL`."""
+"""The parameters that `DATABASE_URL` may have after `?`."""
 
 NUMBERS = frozenset(
     {"connect_timeout", "tcp_user_timeout", "keepalives"}
@@ -22,7 +22,7 @@ CHOICES = {
     ],
 }
 
-# What of libpq's list is about connecting.
+# Those of libpq's parameters that affect how it connects.
 PARAMETERS = NUMBERS | {
     "application_name",
     "channel_binding",

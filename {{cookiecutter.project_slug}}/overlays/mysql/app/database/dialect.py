@@ -12,14 +12,14 @@ from app.settings import Settings
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
-# The SQL types of `app/database/types.py`, and what the server fills in for a moment.
+# The SQL types of `app/database/types.py`, and the server default for timestamps.
 UTC_DATETIME = mysql.DATETIME(fsp=6)
 TIME = mysql.TIME(fsp=6)
 DURATION = BigInteger()
 BYTES = mysql.LONGBLOB()
 NOW = func.utc_timestamp(6)
 
-# Of the readers' engine: each statement stands alone, with no round trip to begin and to end.
+# For the readers' engine: AUTOCOMMIT saves the round trips that begin and end a transaction.
 READER_OPTIONS: dict[str, Any] = {
     "isolation_level": "AUTOCOMMIT",
     "skip_autocommit_rollback": True,
@@ -34,7 +34,7 @@ INVALID_CODES = frozenset(
     | {3140}  # JSON
 )
 TRANSIENT_CODES = frozenset(
-    {1020, 1213, 1412, 1615}  # changed meanwhile, deadlock, schema changed, to prepare again
+    {1020, 1213, 1412, 1615}  # record changed, deadlock, table definition changed, re-prepare
 )
 UNAVAILABLE_CODES = frozenset(
     {1205}  # lock wait
@@ -47,20 +47,20 @@ LOCK_TIMED_OUT_CODES = frozenset({1205})  # lock_wait_timeout, innodb_lock_wait_
 
 CREATE_DATABASE = "CREATE DATABASE {} CHARACTER SET utf8mb4"
 MAINTENANCE_DATABASE = "information_schema"  # every server has it
-CONNECTION_HINT = "where only the database is missing, create it with: uv run poe create-db"
+CONNECTION_HINT = "if only the database is missing, create it with: uv run poe create-db"
 
-# The names of locks belong to the whole server, and may have 64 characters.
+# Lock names are global to the server, and have at most 64 characters.
 MIGRATION_LOCK = select(
     func.get_lock(func.sha2(func.concat("migrations of ", func.database()), 256), 0)
 )
-LOCK_SECONDS = 5  # that DDL waits for a table: all later queries on it wait behind the DDL
-AFTER_LOCK_TIMEOUT = "statements of that revision before it are stored, for DDL commits by itself"
+LOCK_SECONDS = 5  # to wait for a table lock: later queries on the table queue behind the DDL
+AFTER_LOCK_TIMEOUT = "earlier statements of that revision are stored: DDL commits implicitly"
 
 logger = logging.getLogger("alembic.env")
 
 
 def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
-    """Options for one transaction."""
+    """Return the execution options of one transaction."""
     options: dict[str, Any] = {}
     if isolation:
         options["isolation_level"] = isolation
@@ -70,13 +70,14 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
 
 
 def prepare_stream(_context: ExecutionContext) -> None:
-    """Leave it as it is: a stream of a reader needs no transaction here."""
+    """Do nothing: a stream of a reader needs no transaction on this database."""
 
 
 def needs_new_connection(error: BaseException, connection: Connection | None) -> bool:
-    """Tell whether an error means that connections must be opened anew.
+    """Return whether an error means that the pooled connections can no longer be used.
 
-    No connection could be opened, or its server is a replica now, unless the unit of work was to read only.
+    That is the case if no connection could be opened, or if the server of the connection has become
+    a replica. A unit of work with `read_only=True` does not tell the latter.
     """
     if connection is None:
         return True
@@ -84,7 +85,7 @@ def needs_new_connection(error: BaseException, connection: Connection | None) ->
 
 
 def is_read_only(error: BaseException) -> bool:
-    """Tell whether the server takes no writes; 1290 names the option, which may be another."""
+    """Return whether the server is read-only; the text of 1290 names the option that caused it."""
     match error.args:
         case (1792 | 1836, *_):
             return True
@@ -94,10 +95,10 @@ def is_read_only(error: BaseException) -> bool:
 
 
 def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
-    """Wait until no other process migrates this database; the lock ends with the connection.
+    """Acquire a database lock that serialises migrations; it ends with the connection.
 
-    It asks again and again, so that no limit on the time of a statement ends it, and with no
-    transaction open in between.
+    It polls: one long wait could exceed the statement timeout, and would keep a
+    transaction open.
     """
 
     def locked() -> bool:
@@ -112,9 +113,9 @@ def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
 
 
 def limit_lock_waits(connection: Connection) -> None:
-    """Limit how long DDL waits for a table, unless the URL or a revision has set a limit.
+    """Limit how long DDL waits for a table lock, unless the URL or a revision sets a limit.
 
-    The servers' own default is a day or a year.
+    The default of the servers is a day or a year.
     """
     connection.exec_driver_sql(
         "SET lock_wait_timeout = CAST("

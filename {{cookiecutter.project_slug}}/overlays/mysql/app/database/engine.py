@@ -1,4 +1,4 @@
-"""How this service speaks to MySQL and MariaDB."""
+"""Connects this service to MySQL or MariaDB."""
 
 #% if cookiecutter.driver == "aiomysql"
 import ssl
@@ -14,24 +14,24 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.database.dialect import needs_new_connection
-from app.database.finite import name_a_value_without_a_number
+from app.database.finite import convert_nan_error
 from app.database.ping import ping_if_idle
 from app.settings import Settings
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Arguments for the engine; the server itself ends what runs or idles too long.
+    """Return arguments for the engine; the server limits statements and idle transactions.
 
-    READ COMMITTED takes fewer locks than the server's default and sees what others
-    have committed. Where a value that was read decides what is written, lock its row
-    (`with_for_update`) or ask for SERIALIZABLE (`db.run`).
+    READ COMMITTED takes fewer locks than the server's default, and reads what other transactions
+    have committed. If a write depends on a value that was read, lock its row
+    (`with_for_update`) or use SERIALIZABLE (`db.run`).
 
-    What the URL says wins over the settings; for its `init_command` see `connect`.
+    Parameters of the URL override the settings; for its `init_command` see `connect_in_utc`.
     """
     seconds = settings.database_statement_timeout
-    # Each server reads its own comment: MariaDB limits every statement and idle
-    # transactions, in seconds; MySQL limits SELECT, in milliseconds. On both, a write
-    # would wait for the lock of a row for 50 seconds.
+    # Each server executes its own comment: MariaDB limits every statement and idle
+    # transactions, in seconds; MySQL limits SELECT, in milliseconds. The default wait of
+    # a write for a row lock is 50 seconds on both.
     limits = (
         f", innodb_lock_wait_timeout = {seconds}"
         f"/*M! , max_statement_time = {seconds}, idle_transaction_timeout = {seconds} */"
@@ -51,33 +51,33 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 
 
 def error_code(error: BaseException | None) -> int | None:
-    """Give the number of an error of the driver, such as 1062."""
+    """Return the number of a driver's error, such as 1062."""
     code = error.args[0] if error is not None and error.args else None
-    return code if isinstance(code, int) else None  # what the driver refuses itself has none
+    return code if isinstance(code, int) else None  # errors that the driver itself raises have none
 
 
 def error_summary(error: BaseException | None) -> str:
-    """Give what an error tells without values of rows: its number.
+    """Describe an error without values of rows: its number.
 
-    A constraint is named in the message only, behind the value.
+    Only the message has the name of the constraint, and it also quotes the value.
     """
     code = error_code(error)
-    return str(code) if isinstance(code, int) else ""  # of another exception it may be a text
+    return str(code) if isinstance(code, int) else ""
 
 
 def prepare(engine: Engine) -> None:
     """Register the event listeners of this module."""
     ping_if_idle(engine)
     event.listen(engine, "handle_error", renew_connections)
-    event.listen(engine, "handle_error", name_a_value_without_a_number)
+    event.listen(engine, "handle_error", convert_nan_error)
     #% if cookiecutter.driver == "aiomysql"
-    event.listen(engine, "handle_error", name_a_closed_connection)
+    event.listen(engine, "handle_error", convert_connection_error)
     #% endif
     event.listen(engine, "begin", begin)
 
 
 def renew_connections(context: ExceptionContext) -> None:
-    """Let the pool open new connections where those that it has cannot serve any more."""
+    """Invalidate the pool if its connections can no longer be used."""
     if needs_new_connection(context.original_exception, context.connection):
         context.is_disconnect = True
 
@@ -85,7 +85,7 @@ def renew_connections(context: ExceptionContext) -> None:
 def connect_in_utc(
     dialect: Dialect, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> DBAPIConnection:
-    """Connect with the limits of the service; the `init_command` of the URL follows, and wins."""
+    """Connect with the limits of the service; the `init_command` of the URL runs after them."""
     command = kwargs.get("init_command")
     kwargs["init_command"] = f"SET SESSION time_zone = '+00:00' {kwargs.pop('limits', '')}"
     connection = dialect.connect(*args, **kwargs)
@@ -104,9 +104,10 @@ def connect_in_utc(
 def connect(
     dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> DBAPIConnection:
-    """Connect; whatever prevents it is one kind of error.
+    """Connect; convert every failure to `OperationalError`.
 
-    For TLS aiomysql wants a context, not files, and goes on in plain text where it is not offered.
+    aiomysql takes an SSL context, not files. It connects without TLS if the server does not
+    support it, so this rejects such a connection.
     """
     try:
         if files := kwargs.get("ssl"):
@@ -121,12 +122,12 @@ def connect(
     capabilities = dialect.get_driver_connection(connection).server_capabilities
     if "ssl" in kwargs and not capabilities & 1 << 11:  # CLIENT_SSL
         connection.close()
-        raise dialect.loaded_dbapi.OperationalError(2026, "The server offers no TLS")
+        raise dialect.loaded_dbapi.OperationalError(2026, "The server does not support TLS")
     return connection
 
 
-def name_a_closed_connection(context: ExceptionContext) -> OperationalError | None:
-    """Say that the server has closed a connection: aiomysql leaves that to the socket."""
+def convert_connection_error(context: ExceptionContext) -> OperationalError | None:
+    """Raise `OperationalError` for a closed connection: aiomysql raises errors of the socket."""
     error = context.original_exception
     if not isinstance(error, OSError | RuntimeError):
         return None
@@ -139,7 +140,7 @@ def name_a_closed_connection(context: ExceptionContext) -> OperationalError | No
 def connect(
     dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> DBAPIConnection:
-    """Connect; whatever prevents it is one kind of error, that of a missing file too."""
+    """Connect; convert every failure, such as a missing file, to `OperationalError`."""
     try:
         return connect_in_utc(dialect, args, kwargs)
     except dialect.loaded_dbapi.Error:
@@ -150,6 +151,6 @@ def connect(
 
 #% endif
 def begin(connection: Connection) -> None:
-    """Let the transaction only read, where it is to; its COMMIT or ROLLBACK ends that."""
+    """Make the next transaction read-only if its options say so; it ends with the transaction."""
     if connection.get_execution_options().get("mysql_read_only"):
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")

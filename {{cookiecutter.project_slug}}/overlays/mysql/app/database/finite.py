@@ -1,4 +1,4 @@
-"""NaN and infinity, for which neither the drivers nor the servers have an error."""
+"""Errors for NaN and infinity: neither the drivers nor the servers have a specific one."""
 
 import math
 from decimal import Decimal
@@ -8,15 +8,15 @@ from sqlalchemy import ExceptionContext
 from sqlalchemy.exc import DataError, DBAPIError
 
 
-def name_a_value_without_a_number(context: ExceptionContext) -> DBAPIError | None:
-    """Say that NaN or infinity does not fit: neither the drivers nor the servers name them."""
+def convert_nan_error(context: ExceptionContext) -> DBAPIError | None:
+    """Raise `DataError` if a statement with NaN or infinity failed."""
     if context.is_disconnect or all_finite(context.parameters):
         return None
     return DataError(context.statement, None, context.original_exception)
 
 
 def all_finite(values: Any) -> bool:
-    """Tell whether there is neither NaN nor infinity among the parameters of a statement."""
+    """Return whether the parameters of a statement contain neither NaN nor infinity."""
     if isinstance(values, dict):
         values = list(values.values())
     if isinstance(values, list | tuple):

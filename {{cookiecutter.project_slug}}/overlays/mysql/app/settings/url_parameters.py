@@ -1,4 +1,4 @@
-"""What may follow the `?` of `DATABASE_URL`."""
+"""The parameters that `DATABASE_URL` may have after `?`."""
 
 #% if cookiecutter.driver == "aiomysql"
 NUMBERS = frozenset({"connect_timeout", "client_flag"})

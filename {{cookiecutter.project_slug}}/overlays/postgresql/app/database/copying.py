@@ -1,4 +1,4 @@
-"""What COPY needs to know of a model: its columns, and each value as the driver takes it."""
+"""Prepares rows of a model for COPY: its columns, and the values as the driver expects them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, bindparam, exc, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapper
 
-# What a driver raises for a value that does not fit its column.
-UNFIT_VALUE = (TypeError, ValueError, OverflowError)
+# Raised by a driver for a value that its column cannot store.
+VALUE_ERRORS = (TypeError, ValueError, OverflowError)
 
 REQUIRED = {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
 
@@ -31,13 +31,13 @@ class Copy:
 def copy_of(
     connection: Connection, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]
 ) -> Copy | None:
-    """Give what COPY stores of these rows, or None where only INSERT can store them.
+    """Return the COPY of these rows, or None if only INSERT can store them.
 
-    Values go through the types of their columns, and columns that are left out get the
-    defaults of the model, as in an INSERT. COPY takes no SQL. So INSERT stores a default or
-    a type that is an SQL expression, a default that asks for its context, NULL where there
-    is a default, rows with different keys, classes that inherit, and tables whose schema is
-    translated.
+    The types of the columns process the values, and missing columns get the defaults of the
+    model, as in an INSERT. COPY takes no SQL expressions. So None is returned for a default or
+    a type that is an SQL expression, a default function that takes the context, NULL in a column
+    with a default, rows with different keys, mapped classes with inheritance, and tables whose
+    schema is translated.
     """
     mapper = inspect(model)
     table = mapper.local_table
@@ -72,7 +72,7 @@ def values_of(
     key: str,
     rows: Sequence[dict[str, Any]],
 ) -> list[Any] | None:
-    """Give the values of a column as the driver takes them, or None where the server fills it."""
+    """Return the values of a column as the driver expects them, or None if the server fills it."""
     kind = column.type.dialect_impl(connection.dialect)
     if key in rows[0]:
         values = [row[key] for row in rows]
@@ -93,7 +93,7 @@ def values_of(
 
 
 def default_of(mapper: Mapper[Any], column: Column[Any]) -> Callable[[], Any] | None:
-    """Give what makes the value of a column that is left out, if Python makes it."""
+    """Return the function that makes the Python-side default of a missing column, if any."""
     if column is mapper.version_id_col and mapper.version_id_generator:
         generate = mapper.version_id_generator
         return lambda: generate(None)
@@ -108,7 +108,7 @@ def default_of(mapper: Mapper[Any], column: Column[Any]) -> Callable[[], Any] | 
 
 
 def takes_context(function: Callable[..., Any]) -> bool:
-    """Tell whether the function of a default asks for the context of its INSERT."""
+    """Return whether a default function takes the context of its INSERT."""
     try:
         parameters = signature(function).parameters.values()
     except ValueError:  # a built-in, such as `dict`
@@ -117,12 +117,12 @@ def takes_context(function: Callable[..., Any]) -> bool:
 
 
 def as_database_error(error: Exception, statement: str) -> exc.DBAPIError:
-    """Wrap an error of the driver in the class of SQLAlchemy that has its name.
+    """Wrap a driver error in SQLAlchemy's class of the same name.
 
-    An error of Python's own says that a value does not fit its column.
+    A Python exception becomes `DataError`: the column cannot store the value.
     """
     names = [base.__name__ for base in type(error).__mro__]
-    usual = exc.DataError if isinstance(error, UNFIT_VALUE) else exc.DBAPIError
+    usual = exc.DataError if isinstance(error, VALUE_ERRORS) else exc.DBAPIError
     kind = next((getattr(exc, name) for name in names if hasattr(exc, name)), usual)
     wrapped: exc.DBAPIError = kind(statement, None, error)
     return wrapped

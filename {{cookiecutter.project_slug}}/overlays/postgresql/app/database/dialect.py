@@ -13,7 +13,7 @@ from app.settings import Settings
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
-# The SQL types of `app/database/types.py`, and what the server fills in for a moment: `now()` would be
+# The SQL types of `app/database/types.py`, and the server default for timestamps. `now()` would be
 # the start of the transaction.
 UTC_DATETIME = DateTime(timezone=True)
 TIME = Time()
@@ -21,7 +21,7 @@ DURATION = INTERVAL()
 BYTES = LargeBinary()
 NOW = func.statement_timestamp()
 
-# Of the readers' engine: each statement stands alone, with no round trip to begin and to end.
+# For the readers' engine: AUTOCOMMIT saves the round trips that begin and end a transaction.
 READER_OPTIONS: dict[str, Any] = {
     "isolation_level": "AUTOCOMMIT",
     "skip_autocommit_rollback": True,
@@ -31,8 +31,8 @@ READER_OPTIONS: dict[str, Any] = {
 CONFLICT_CODES = frozenset({"23503", "23505", "23P01"})  # foreign key, unique, exclusion
 INVALID_CODES = frozenset(
     {"22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23514"}
-)  # data, length, range, dates, characters, spelling, null, check
-# A prepared statement that is older than the schema; PostgreSQL has no code for just that.
+)  # class 22: data exceptions; 23502: not null, 23514: check
+# A prepared statement that is older than the schema: PostgreSQL has no code of its own for it.
 OUTDATED = "outdated"
 TRANSIENT_CODES = frozenset({"40001", "40P01", OUTDATED})  # serialization, deadlock
 UNAVAILABLE_CODES = frozenset(
@@ -47,17 +47,17 @@ LOCK_TIMED_OUT_CODES = frozenset({"55P03"})  # lock_timeout
 
 CREATE_DATABASE = "CREATE DATABASE {}"
 MAINTENANCE_DATABASE = "postgres"  # every server has it
-CONNECTION_HINT = "where only the database is missing, create it with: uv run poe create-db"
+CONNECTION_HINT = "if only the database is missing, create it with: uv run poe create-db"
 
 MIGRATION_LOCK = select(func.pg_try_advisory_lock(func.hashtext("migrations")))
-LOCK_SECONDS = 5  # that DDL waits for a table: all later queries on it wait behind the DDL
+LOCK_SECONDS = 5  # to wait for a table lock: later queries on the table queue behind the DDL
 AFTER_LOCK_TIMEOUT = "nothing of that revision is stored"
 
 logger = logging.getLogger("alembic.env")
 
 
 def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
-    """Options for one transaction."""
+    """Return the execution options of one transaction."""
     options: dict[str, Any] = {}
     if isolation:
         options["isolation_level"] = isolation
@@ -67,9 +67,9 @@ def transaction_options(isolation: Isolation | None, *, read_only: bool) -> dict
 
 
 def prepare_stream(context: ExecutionContext) -> None:
-    """Begin a transaction for a stream of a reader: a cursor of the server lives in one.
+    """Begin a transaction for a stream of a reader: a server-side cursor needs one.
 
-    It ends with the session; `end_streams` leaves the next reader in AUTOCOMMIT.
+    It ends with the session; `end_streams` then restores AUTOCOMMIT.
     """
     connection = context.root_connection.connection
     dialect: Any = context.dialect
@@ -79,7 +79,7 @@ def prepare_stream(context: ExecutionContext) -> None:
 
 
 def end_streams(engine: Engine) -> None:
-    """Return to AUTOCOMMIT, once the pool has rolled the transaction of a stream back."""
+    """Restore AUTOCOMMIT after the pool has rolled back the transaction of a stream."""
 
     @event.listens_for(engine, "checkin")
     def end(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
@@ -88,10 +88,11 @@ def end_streams(engine: Engine) -> None:
 
 
 def needs_new_connection(code: str | None, connection: Connection | None) -> bool:
-    """Tell whether an error means that connections must be opened anew.
+    """Return whether an error means that the pooled connections can no longer be used.
 
-    No connection could be opened; its prepared statements are older than the schema; or its server is a
-    standby now, unless the unit of work was to read only.
+    That is the case if no connection could be opened, if prepared statements are older than the
+    schema, or if the server has become a standby. A unit of work with `read_only=True` does not
+    tell the latter.
     """
     if connection is None:
         return True
@@ -101,10 +102,10 @@ def needs_new_connection(code: str | None, connection: Connection | None) -> boo
 
 
 def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
-    """Wait until no other process migrates this database; the lock ends with the connection.
+    """Acquire a database lock that serialises migrations; it ends with the connection.
 
-    It asks again and again, with no transaction open in between: `CREATE INDEX CONCURRENTLY` of
-    the process that holds the lock waits for all transactions.
+    It polls, with no open transaction in between: `CREATE INDEX CONCURRENTLY` in the process
+    that holds the lock waits for all open transactions.
     """
 
     def locked() -> bool:
@@ -119,9 +120,9 @@ def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
 
 
 def limit_lock_waits(connection: Connection) -> None:
-    """Limit how long a transaction waits for a lock, unless the URL or the role has a limit.
+    """Limit how long a transaction waits for a lock, unless the URL or the role sets a limit.
 
-    `CREATE INDEX CONCURRENTLY` runs in no transaction, and no query waits behind it.
+    `CREATE INDEX CONCURRENTLY` has no limit: it runs outside transactions and blocks no query.
     """
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         connection.exec_driver_sql(

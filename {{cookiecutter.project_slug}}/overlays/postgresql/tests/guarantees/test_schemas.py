@@ -45,7 +45,7 @@ def test_a_schema_and_its_enum_come_and_go_with_their_models(
 
 def test_the_default_schema_is_not_named(own_settings: Settings, tmp_path: Path) -> None:
     config = config_with_folder(own_settings, tmp_path, with_table("public"))
-    with pytest.raises(CommandError, match="leave the name out"):
+    with pytest.raises(CommandError, match="remove it from the model"):
         command.check(config)
 
 

@@ -1,4 +1,4 @@
-"""A ping for idle connections, so that a restart of the server costs no request."""
+"""Pings idle connections, so that no request fails after a restart of the server."""
 
 import time
 
@@ -9,15 +9,15 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 
 def ping_if_idle(engine: Engine, *, seconds: float = 1.0) -> None:
-    """Ping a connection on its way out of the pool if it was idle for longer than `seconds`.
+    """Ping a connection at checkout if it was idle in the pool for longer than `seconds`.
 
-    `pool_pre_ping` pays one to three round trips for every request; this pays them only
-    where the connection had time to go stale. A dead one makes the pool open new ones.
+    `pool_pre_ping` costs every request one to three round trips. This costs them only after
+    an idle period. If the ping fails, the pool opens new connections.
     """
     dialect = engine.dialect
 
     @event.listens_for(engine, "checkin")
-    def rest(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    def note_checkin(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
         record.info["idle_since"] = time.monotonic()
 
     @event.listens_for(engine, "checkout")

@@ -10,7 +10,7 @@ from app.settings.url import DEFAULT_URL
 
 def test_production_refuses_the_password_of_development(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
-    with pytest.raises(ValidationError, match="password of development"):
+    with pytest.raises(ValidationError, match="development password"):
         Settings(database_url=DEFAULT_URL)
     own = DEFAULT_URL.set(password="its own")
     assert Settings(database_url=own).database_url == own

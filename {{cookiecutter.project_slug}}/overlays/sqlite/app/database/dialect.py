@@ -11,14 +11,14 @@ from app.settings import Settings
 
 Isolation = Literal["SERIALIZABLE"]
 
-# The SQL types of `app/database/types.py`, and what SQLite fills in for a moment: it knows milliseconds.
+# The SQL types of `app/database/types.py`, and the server default for timestamps, in milliseconds.
 UTC_DATETIME = DateTime()
 TIME = Time()
 DURATION = BigInteger()
 BYTES = LargeBinary()
 NOW = func.strftime("%Y-%m-%d %H:%M:%f000", "now")
 
-# Of the readers' engine: each statement stands alone, with nothing to begin and to end.
+# For the readers' engine: no BEGIN, so each statement is its own transaction.
 READER_OPTIONS: dict[str, Any] = {"execution_options": {"sqlite_begin": ""}}
 
 # Names from SQLite's page of result codes.
@@ -35,7 +35,7 @@ INVALID_CODES = frozenset(
     | {"SQLITE_MISMATCH", "SQLITE_TOOBIG"}
 )
 TRANSIENT_CODES = frozenset(
-    {"SQLITE_BUSY_SNAPSHOT", "SQLITE_SCHEMA"}  # a reader turned into a writer too late, DDL
+    {"SQLITE_BUSY_SNAPSHOT", "SQLITE_SCHEMA"}  # a reader wrote after another write, DDL
 )
 UNAVAILABLE_CODES = frozenset({"SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_PROTOCOL"})
 TIMED_OUT_CODES = frozenset({"SQLITE_INTERRUPT"})
@@ -48,18 +48,19 @@ logger = logging.getLogger("alembic.env")
 
 
 def transaction_options(_isolation: Isolation | None, *, read_only: bool) -> dict[str, Any]:
-    """Options for one transaction; here every transaction is serializable already."""
+    """Return the execution options of one transaction; all are serializable on SQLite."""
     return {"sqlite_begin": "DEFERRED", "sqlite_query_only": True} if read_only else {}
 
 
 def prepare_stream(_context: ExecutionContext) -> None:
-    """Leave it as it is: a stream of a reader needs no transaction here."""
+    """Do nothing: a stream of a reader needs no transaction on this database."""
 
 
 def needs_new_connection(code: str | None, connection: Connection | None) -> bool:
-    """Tell whether an error means that connections must be opened anew.
+    """Return whether an error means that the pooled connections can no longer be used.
 
-    None could be opened, or the file was read-only when it was, or is another one now.
+    That is the case if no connection could be opened, if the file was read-only when it was
+    opened, or if another file has replaced it.
     """
     if connection is None:
         return True
@@ -68,9 +69,9 @@ def needs_new_connection(code: str | None, connection: Connection | None) -> boo
 
 
 def acquire_migration_lock(connection: Connection, settings: Settings) -> None:
-    """Take the write lock: from here to the commit this process is the only writer.
+    """Acquire the write lock: until the commit, this process is the only writer.
 
-    It waits for other writers for `DATABASE_BUSY_TIMEOUT`, or what the URL says.
+    It waits up to `DATABASE_BUSY_TIMEOUT`, or the `timeout` of the URL, for other writers.
     """
     milliseconds = settings.database_busy_timeout * 1000
     if "timeout" in settings.database_url.query:
@@ -89,4 +90,4 @@ def acquire_migration_lock(connection: Connection, settings: Settings) -> None:
 
 
 def limit_lock_waits(_connection: Connection) -> None:
-    """Leave it at the busy timeout of the connection."""
+    """Do nothing: the busy timeout of the connection limits the wait."""

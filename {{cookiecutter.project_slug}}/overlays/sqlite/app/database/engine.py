@@ -1,4 +1,4 @@
-"""How this service speaks to SQLite: one writer at a time, readers beside it."""
+"""Connects this service to SQLite: one writer at a time, and concurrent readers."""
 
 import math
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from app.settings import Settings
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Arguments for the engine; the driver itself opens no transaction (see `begin`).
+    """Return arguments for the engine; the driver opens no transaction (see `begin`).
 
-    What the URL says wins over the settings.
+    Parameters of the URL override the settings.
     """
     connect_args: dict[str, Any] = {"isolation_level": None}
     if "timeout" not in settings.database_url.query:
@@ -30,12 +30,12 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 
 
 def error_code(error: BaseException | None) -> str | None:
-    """Name what SQLite said, such as `SQLITE_CONSTRAINT_UNIQUE`."""
+    """Return the name of SQLite's result code, such as `SQLITE_CONSTRAINT_UNIQUE`."""
     return getattr(error, "sqlite_errorname", None)
 
 
 def error_summary(error: BaseException | None) -> str:
-    """Give what an error tells without values of rows: its name, and columns or a constraint."""
+    """Describe an error without values of rows: its name, and the columns or the constraint."""
     _, _, constraint = str(error).partition(" constraint failed: ")
     return " ".join(filter(None, [error_code(error), constraint]))
 
@@ -49,13 +49,13 @@ def prepare(engine: Engine) -> None:
 
 
 def renew_connections(context: ExceptionContext) -> None:
-    """Let the pool open new connections where those that it has cannot serve any more."""
+    """Invalidate the pool if its connections can no longer be used."""
     if needs_new_connection(error_code(context.original_exception), context.connection):
         context.is_disconnect = True
 
 
 def refuse_nan(statement: str, parameters: Sequence[Any], **_: Any) -> None:
-    """Refuse NaN: SQLite would store NULL in its place."""
+    """Reject NaN: SQLite would store NULL instead."""
     for row in parameters if isinstance(parameters, list) else [parameters]:
         for value in row:
             if isinstance(value, float) and math.isnan(value):
@@ -63,7 +63,7 @@ def refuse_nan(statement: str, parameters: Sequence[Any], **_: Any) -> None:
 
 
 def set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    """Readers beside the writer, a sync per checkpoint, and foreign keys that count."""
+    """Let readers run during writes, sync only at checkpoints, and enforce foreign keys."""
     cursor = connection.cursor()
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -71,10 +71,10 @@ def set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> No
 
 
 def begin(connection: Connection) -> None:
-    """Take the write lock at once: a reader that turned into a writer could only fail.
+    """Take the write lock at BEGIN: a transaction that reads first may fail when it writes.
 
-    Python's driver would begin at the first write, after the rows to be changed were
-    read: lost updates. SQLAlchemy's page on SQLite describes this recipe.
+    Python's driver would begin at the first write, after the rows were read: this would
+    allow lost updates. SQLAlchemy's page on SQLite describes this recipe.
     """
     options = connection.get_execution_options()
     query_only = "ON" if options.get("sqlite_query_only") else "OFF"

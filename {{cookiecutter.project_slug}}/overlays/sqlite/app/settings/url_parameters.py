@@ -1,4 +1,4 @@
-"""What may follow the `?` of `DATABASE_URL`."""
+"""The parameters that `DATABASE_URL` may have after `?`."""
 
 NUMBERS = frozenset({"timeout", "cached_statements"})
 

@@ -15,7 +15,7 @@ from app.settings import Settings
 
 @contextmanager
 def maintenance_connection(settings: Settings) -> Generator[Connection]:
-    """Connect to a database that every server has, where each statement stands alone."""
+    """Connect in AUTOCOMMIT to a database that every server has."""
     url = settings.database_url.set(database=MAINTENANCE_DATABASE)
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
@@ -24,7 +24,7 @@ def maintenance_connection(settings: Settings) -> Generator[Connection]:
 
 
 def exists(settings: Settings) -> bool:
-    """Tell whether there is a connection to the database."""
+    """Return whether the database accepts a connection."""
     engine = create_engine(settings.database_url, poolclass=NullPool)
     try:
         with engine.connect():
@@ -34,7 +34,7 @@ def exists(settings: Settings) -> bool:
 
 
 def create_database(settings: Settings) -> bool:
-    """Create the database unless it exists; tell whether that was necessary."""
+    """Create the database unless it exists; return whether it was created."""
     if exists(settings):
         return False
     with maintenance_connection(settings) as connection:
@@ -44,7 +44,7 @@ def create_database(settings: Settings) -> bool:
 
 
 def main() -> None:
-    """Create the database and say so; where that fails, say why and exit with code 1."""
+    """Create the database and print the result; on failure, print why and exit with code 1."""
     settings = Settings()
     url = settings.database_url.set(query={})
     try:
@@ -52,7 +52,7 @@ def main() -> None:
     except DBAPIError as error:
         sys.exit(
             f"Cannot create {url}: {reason(error)};"
-            " check DATABASE_URL, whose user must be allowed to create databases"
+            " check DATABASE_URL; its user must be allowed to create databases"
         )
     sys.stdout.write(f"{url} {'was created' if created else 'exists already'}\n")
 

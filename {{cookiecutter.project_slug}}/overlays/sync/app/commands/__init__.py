@@ -1,6 +1,6 @@
-"""Commands that run beside the service: `uv run python -m app.commands.count_rows`.
+"""Commands that run in their own process: `uv run python -m app.commands.count_rows`.
 
-Each is a module of its own. `run` gives it what the service has: the settings, the logs, all models,
+Each command is a module. `run` sets up the same as the service: settings, logs, all models
 and a database.
 """
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(command: Callable[[Database], None]) -> None:
-    """Run a command in this process; an error is logged, and the exit code is 1."""
+    """Run a command; on an error, log it and exit with code 1."""
     settings = Settings()
     logs.configure(settings)
     try:

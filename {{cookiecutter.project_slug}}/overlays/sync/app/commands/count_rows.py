@@ -1,4 +1,4 @@
-"""Log how many rows each table has: `uv run python -m app.commands.count_rows`."""
+"""Log the number of rows in each table: `uv run python -m app.commands.count_rows`."""
 
 import logging
 
@@ -7,11 +7,11 @@ from sqlalchemy import func, select
 from app.commands import metadata, run
 from app.database import Database
 
-logger = logging.getLogger("app.commands.count_rows")  # it runs as __main__
+logger = logging.getLogger("app.commands.count_rows")  # `__name__` is "__main__"
 
 
 def count_rows(db: Database) -> None:
-    """Count in one transaction, in the order of the tables' foreign keys."""
+    """Count the rows in one transaction, with tables in the order of their foreign keys."""
     with db.unit(read_only=True) as session:
         for table in metadata.sorted_tables:
             count = session.scalar(select(func.count()).select_from(table))

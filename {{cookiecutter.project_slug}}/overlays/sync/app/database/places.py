@@ -1,4 +1,4 @@
-"""Connections of units of work outside requests."""
+"""Limits how many units of work outside requests use a connection at once."""
 
 import threading
 
@@ -6,19 +6,19 @@ import anyio
 
 
 class Places:
-    """Given out first come, first served."""
+    """Slots, given out in the order of arrival."""
 
     def __init__(self, count: int) -> None:
-        """Have `count` of them for threads, and as many threads for tasks of the event loop."""
+        """Create `count` slots for threads, and as many threads for tasks of the event loop."""
         self.free = threading.Semaphore(count)
         self.queue = threading.Lock()
         self.threads = anyio.CapacityLimiter(count)
 
     def __enter__(self) -> None:
-        """Wait in this thread."""
-        with self.queue:  # one thread at a time: none that comes later takes what becomes free
+        """Wait for a slot in this thread."""
+        with self.queue:  # only the first thread waits for the semaphore, so none can overtake it
             self.free.acquire()
 
     def __exit__(self, *_: object) -> None:
-        """Give the connection to the next one."""
+        """Release the slot: the first in the queue gets it."""
         self.free.release()

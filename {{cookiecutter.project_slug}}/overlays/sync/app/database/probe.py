@@ -1,4 +1,4 @@
-"""Whether the database answers: one attempt at a time, however many ask."""
+"""Checks whether the database answers: concurrent callers share one attempt."""
 
 import asyncio
 import logging
@@ -15,10 +15,10 @@ READ_ONLY = transaction_options(None, read_only=True)
 
 
 class Probe:
-    """Attempts to read from the database, which callers share, in a thread of their own."""
+    """Reads from the database in its own thread; concurrent callers share an attempt."""
 
     def __init__(self, engine: Engine) -> None:
-        """Read on the engine of the writers."""
+        """Read on the writers' engine."""
         self.engine = engine
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probe")
         self.attempt: Future[bool] | None = None
@@ -26,8 +26,8 @@ class Probe:
     async def succeeds(self, seconds: float) -> bool:
         """Wait up to `seconds` for the running attempt, or for a new one.
 
-        One that takes longer goes on, and the next caller finds it or the connection that it
-        opened: a second attempt beside it would take a second connection.
+        An attempt that takes longer continues. The next caller waits for it, or uses the
+        connection that it opened. A second attempt at once would take a second connection.
         """
         if self.attempt is None or self.attempt.done():
             self.attempt = self.thread.submit(self.read)
@@ -35,7 +35,7 @@ class Probe:
         return any(attempt.result() for attempt in done)
 
     def read(self) -> bool:
-        """Read once, and log why that failed."""
+        """Read once; log the error if that fails."""
         try:
             with self.engine.connect() as connection:
                 connection.execution_options(**READ_ONLY)
@@ -49,5 +49,5 @@ class Probe:
         return True
 
     def close(self) -> None:
-        """Wait for the running attempt, so that its connection is back in the pool."""
+        """Wait for the running attempt, so that its connection returns to the pool."""
         self.thread.shutdown()

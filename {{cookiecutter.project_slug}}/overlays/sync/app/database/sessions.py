@@ -15,18 +15,18 @@ from app.database.places import Places
 from app.database.probe import Probe
 from app.database.read_only import ONLY_READS, refuse_writes
 from app.database.units import ManagedWriteSession, UnitsOfWork, WriteSession
-from app.database.values import name_unfit_values
+from app.database.values import convert_value_errors
 from app.settings import Settings
 
-# A response is written after the commit, and a closed session stays closed: nothing leaks behind it.
+# Objects stay readable after the commit, for the response. A closed session cannot be used again.
 SESSION_OPTIONS: dict[str, Any] = {"expire_on_commit": False, "close_resets_only": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database(UnitsOfWork):
-    """One per process, made when the app starts, found at `request.state.db`.
+    """One per process, created when the app starts, available as `request.state.db`.
 
-    Readers have connections of their own, so no writer that waits for a lock keeps them waiting.
+    Readers have their own connections, so they do not wait for writers that wait for a lock.
     """
 
     engine: Engine
@@ -39,7 +39,7 @@ class Database(UnitsOfWork):
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Make the engines and their session factories; connections open when they are needed."""
+        """Create the engines and the session factories; connections open on first use."""
         options = engine_options(settings)
         engine = create_engine(
             settings.database_url,
@@ -55,7 +55,7 @@ class Database(UnitsOfWork):
         )
         for each in (engine, reader_engine):
             prepare(each)
-            name_unfit_values(each)
+            convert_value_errors(each)
             refuse_writes(each)
         return cls(
             engine=engine,
@@ -78,7 +78,7 @@ class Database(UnitsOfWork):
 
 @contextmanager
 def connected(settings: Settings) -> Generator[Database]:
-    """Keep a database open for as long as the app, a script or a test needs it."""
+    """Open a database, and close it at the end of the block."""
     db = Database.connect(settings)
     try:
         yield db

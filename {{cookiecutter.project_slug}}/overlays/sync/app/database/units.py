@@ -1,4 +1,4 @@
-"""Units of work: transactions that are ended where they were begun."""
+"""Units of work: transactions that commit or roll back at the end of a block."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class WriteSession(Session):
-    """A session that may write: a service that writes takes this type, which no reader has."""
+    """A session that may write: services that write take this type, and readers do not have it."""
 
 
 class ManagedWriteSession(ManagedSession, WriteSession):
@@ -34,7 +34,7 @@ class ManagedWriteSession(ManagedSession, WriteSession):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsOfWork:
-    """What begins and ends transactions; `Database` is one."""
+    """Begins and ends transactions; `Database` inherits from it."""
 
     managed: sessionmaker[ManagedWriteSession]  # sessions of requests and of units of work
     unit_places: Places  # connections of units of work outside requests
@@ -47,17 +47,17 @@ class UnitsOfWork:
         read_only: bool = False,
         attempts: int = 5,
     ) -> T:
-        """Run `work` as one transaction, again from its start when the database asks for that.
+        """Run `work` in one transaction, and retry it after a transient error.
 
-        After a serialization failure or a deadlock, `work` gets a new session, up to
-        `attempts` times, after a pause with full jitter (up to 20 ms, doubled each time).
-        So it must change nothing but the database. The last error is raised as it came.
+        After a serialization failure or a deadlock, `work` runs again with a new session, up to
+        `attempts` times in total, after a pause with full jitter (up to 20 ms, doubled each time).
+        So `work` must change nothing but the database. The last error is raised unchanged.
         """
         attempt = 0
         while True:
             attempt += 1
             try:
-                with self.begun(isolation, read_only=read_only) as session:
+                with self.begin(isolation, read_only=read_only) as session:
                     return work(session)
             except DBAPIError as error:
                 if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
@@ -68,7 +68,7 @@ class UnitsOfWork:
     def transaction(self) -> Generator[WriteSession]:
         """One transaction: committed at its end, rolled back on any exception."""
         session = self.managed()
-        transaction = session.begin()  # which sends nothing
+        transaction = session.begin()  # sends nothing yet
         try:
             yield session
         except BaseException as error:
@@ -77,7 +77,7 @@ class UnitsOfWork:
         end(session, transaction, None)
 
     @contextmanager
-    def begun(self, isolation: Isolation | None, *, read_only: bool) -> Generator[WriteSession]:
+    def begin(self, isolation: Isolation | None, *, read_only: bool) -> Generator[WriteSession]:
         """Begin a transaction with its options."""
         with self.transaction() as session:
             options = transaction_options(isolation, read_only=read_only)
@@ -90,12 +90,12 @@ class UnitsOfWork:
     ) -> Generator[WriteSession]:
         """One transaction outside a request: in a script, a command, a thread of your own.
 
-        It waits, first come first served and for as long as it takes, for one of the
-        connections beside those of requests. It waits in its thread, so where that is one of
-        the server's, as in a stream, await `run_in_background`. A unit inside a unit could
-        wait for itself.
+        It waits without a time limit, in the order of arrival, for a connection that is
+        reserved for work outside requests. It blocks its thread while it waits. So in a
+        thread of the server, as in a stream, use `await db.run_in_background` instead. A unit
+        inside a unit can deadlock.
         """
-        with self.unit_places, self.begun(isolation, read_only=read_only) as session:
+        with self.unit_places, self.begin(isolation, read_only=read_only) as session:
             yield session
 
     async def run_in_background(
@@ -105,10 +105,10 @@ class UnitsOfWork:
         isolation: Isolation | None = None,
         read_only: bool = False,
     ) -> T:
-        """Run `work(session, *args)` like `run`, when there is a place like for `unit`.
+        """Run `work(session, *args)` like `run`; wait for a connection like `unit`.
 
-        It waits on the event loop, and runs in a thread beside those of requests. That it
-        failed, or was cut off by a shutdown, is logged with its name.
+        It waits on the event loop, and runs in a thread that requests do not use. A failure,
+        or a cancellation by a shutdown, is logged with the name of `work`.
         """
         name = getattr(work, "__qualname__", type(work).__qualname__)
         begun = False
@@ -124,8 +124,8 @@ class UnitsOfWork:
         try:
             return await anyio.to_thread.run_sync(run, limiter=self.unit_places.threads)
         except asyncio.CancelledError:
-            fate = "goes on in its thread until the process is killed" if begun else "was cut off"
-            logger.warning("The unit of work %s %s", name, fate)
+            state = "still runs in its thread until the process exits" if begun else "was cancelled"
+            logger.warning("The unit of work %s %s", name, state)
             raise
         except Exception:
             logger.error("The unit of work %s failed", name)  # noqa: TRY400  # it is raised

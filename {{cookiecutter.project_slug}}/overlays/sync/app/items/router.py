@@ -18,7 +18,7 @@ Bulk = Annotated[list[ItemCreate], Body(min_length=1, max_length=1000)]
 
 
 def found(item: Item | None) -> Item:
-    """Answer 404 for an item that is not there."""
+    """Return the item, or raise 404 if there is none."""
     if item is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, "There is no such item.")
     return item
@@ -49,7 +49,7 @@ def list_items(
     cursor: Annotated[Cursor | None, Query()] = None,
     category: Annotated[Category | None, Query()] = None,
 ) -> Page[ItemRead]:
-    """Read a page; the next begins at `next_cursor`."""
+    """Read a page; the next page begins at `next_cursor`."""
     items = service.list_items(reader, limit=limit + 1, after=cursor, category=category)
     more = len(items) > limit
     return Page(

@@ -1,4 +1,4 @@
-"""What can be done with items; the caller owns the transaction, so nothing here commits."""
+"""Operations on items; the caller commits."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +10,12 @@ from app.database import WriteSession, store_rows
 from app.items.models import Item
 from app.items.schemas import ItemCreate, ItemUpdate
 
-# Built once, because building a statement costs more than sending it.
+# Built once: building a statement takes longer than sending it.
 ITEM_BY_ID = select(Item).where(Item.id == bindparam("item_id"))
 
 
 def create_item(session: WriteSession, data: ItemCreate) -> Item:
-    """Store one item; the flush gives it its key."""
+    """Store one item; the flush sets its key."""
     item = Item(**data.model_dump())
     session.add(item)
     session.flush()
@@ -23,7 +23,7 @@ def create_item(session: WriteSession, data: ItemCreate) -> Item:
 
 
 def create_items(session: WriteSession, data: Sequence[ItemCreate]) -> int:
-    """Store many items, all or none; return how many."""
+    """Store many items, all or none; return their number."""
     store_rows(session, Item, [item.model_dump() for item in data])
     return len(data)
 
@@ -36,9 +36,9 @@ def get_item(session: Session, item_id: int) -> Item | None:
 def list_items(
     session: Session, *, limit: int, after: int | None = None, category: str | None = None
 ) -> Sequence[Row[Any]]:
-    """Give up to `limit` items in the order of their keys, with keys greater than `after`.
+    """Return up to `limit` items in the order of their keys, with keys greater than `after`.
 
-    As rows, not as entities: they are not changed, and a page costs less so.
+    The result contains rows, not entities: nothing changes them, and rows are faster.
     """
     query = select(Item.__table__).order_by(Item.id).limit(limit)
     if after is not None:
@@ -50,7 +50,7 @@ def list_items(
 
 
 def update_item(session: WriteSession, item: Item, data: ItemUpdate) -> Item:
-    """Change what the client sent, and nothing else."""
+    """Change only the fields that the client sent."""
     for name, value in data.model_dump(exclude_unset=True).items():
         setattr(item, name, value)
     session.flush()

@@ -1,4 +1,4 @@
-"""A deadline for every request, where `REQUEST_TIMEOUT` sets one."""
+"""A deadline for every request, if `REQUEST_TIMEOUT` is set."""
 
 import logging
 import math
@@ -12,14 +12,14 @@ logger = logging.getLogger(__name__)
 
 
 class Deadline:
-    """Pure ASGI: notes when a request must be done.
+    """Pure ASGI: stores the deadline of a request; `check_deadline` enforces it.
 
-    A thread cannot be cut off, so a request ends when its statement does (the server limits
-    that), and is rolled back and answered 503 instead of being committed too late.
+    A thread cannot be cancelled. So a late request ends when its running statement does (the
+    server limits statements). Then it is rolled back and gets 503.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
-        """Wrap `app`; `seconds` is the time that a request may take to its commit."""
+        """Wrap `app`; a request must reach its commit within `seconds`."""
         self.app = app
         self.seconds = seconds
 
@@ -31,7 +31,7 @@ class Deadline:
 
 
 def check_deadline(request: HTTPConnection) -> None:
-    """Raise `HTTPException` if the request is late."""
+    """Raise `HTTPException` if the deadline has passed."""
     if time.monotonic() > getattr(request.state, "deadline", math.inf):
         logger.warning("%s %s took too long", request.scope["method"], request.url.path)
         raise HTTPException(

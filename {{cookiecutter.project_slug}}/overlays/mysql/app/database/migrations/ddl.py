@@ -1,4 +1,4 @@
-"""What autogenerate must know of MySQL and MariaDB: a foreign key does not let go of its index."""
+"""Adapts autogenerate to MySQL and MariaDB: the index of a foreign key cannot be dropped."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -27,7 +27,7 @@ from app.database.migrations.foreign_keys import in_order, kept_foreign_keys
 
 OPTIONS: dict[str, Any] = {}
 
-# The sizes of types, in bytes.
+# The maximum sizes of types, in bytes.
 Sizes = dict[type[TypeEngine[Any]], int]
 BLOBS: Sizes = {
     mysql.TINYBLOB: 2**8 - 1,
@@ -48,9 +48,9 @@ def complete(
     downgrade: list[MigrateOperation],
     context: MigrationContext,
 ) -> None:
-    """Drop foreign keys before their indexes, and make those anew that are to stay.
+    """Drop foreign keys before their indexes, and create again those that the models keep.
 
-    On MariaDB, a computed column takes no NOT NULL: SQLAlchemy leaves it out, and so must a revision.
+    MariaDB rejects NOT NULL for a computed column: SQLAlchemy omits it, and so does a revision.
     """
     if context.dialect.name == "mariadb":
         for column in new_columns(upgrade):
@@ -63,7 +63,7 @@ def complete(
 
 
 def new_columns(operations: Iterable[MigrateOperation]) -> Iterator[Column[Any]]:
-    """Give the columns that operations add, in tables that they create or change."""
+    """Yield the columns that operations add, in tables that they create or change."""
     for operation in operations:
         if isinstance(operation, CreateTableOp):
             yield from (it for it in operation.columns if isinstance(it, Column))
@@ -72,12 +72,12 @@ def new_columns(operations: Iterable[MigrateOperation]) -> Iterator[Column[Any]]
 
 
 class MySQL(ByValue, MySQLImpl):
-    """In the place of Alembic's own."""
+    """Replaces Alembic's own class."""
 
     __dialect__ = "mysql"
 
     def compare_type(self, inspector_column: Column[Any], metadata_column: Column[Any]) -> bool:
-        """Tell whether the types differ; a server makes `BLOB(32)` the smallest type that fits."""
+        """Return whether the types differ; `BLOB(32)` becomes the smallest type that fits."""
         sizes, needed = size_of(metadata_column.type, self.dialect)
         present = sizes.get(type(inspector_column.type))
         if present is not None:
@@ -87,7 +87,7 @@ class MySQL(ByValue, MySQLImpl):
 
 
 def size_of(kind: TypeEngine[Any], dialect: Dialect) -> tuple[Sizes, int]:
-    """Give how many bytes a BLOB or a TEXT of some length needs, in utf8mb4; of other types nothing."""
+    """Return the bytes that a BLOB or a TEXT (in utf8mb4) needs, and the sizes to choose from."""
     plain = kind.load_dialect_impl(dialect) if isinstance(kind, TypeDecorator) else kind
     plain = plain.dialect_impl(dialect)  # of a variant
     if isinstance(plain, LargeBinary) and plain.length:
@@ -98,6 +98,6 @@ def size_of(kind: TypeEngine[Any], dialect: Dialect) -> tuple[Sizes, int]:
 
 
 class MariaDB(MySQL):
-    """The same for MariaDB, which is a dialect of its own."""
+    """The same for MariaDB, which Alembic treats as another dialect."""
 
     __dialect__ = "mariadb"

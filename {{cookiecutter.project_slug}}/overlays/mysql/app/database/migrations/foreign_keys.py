@@ -1,4 +1,4 @@
-"""Foreign keys, which MySQL and MariaDB do not let go of their indexes."""
+"""Orders operations on foreign keys: MySQL and MariaDB do not drop an index that one needs."""
 
 from alembic.operations.ops import (
     CreateForeignKeyOp,
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, ForeignKeyConstraint, Index, UniqueConstraint
 def kept_foreign_keys(
     table: ModifyTableOps, context: MigrationContext
 ) -> list[ForeignKeyConstraint]:
-    """Give the foreign keys that the table has both before and after the revision."""
+    """Return the foreign keys that the table has both before and after the revision."""
     model = context.opts["target_metadata"].tables.get(table.table_name)
     connection = context.connection
     if model is None or connection is None or not has_table(connection, table.table_name):
@@ -24,14 +24,14 @@ def kept_foreign_keys(
 
 
 def has_table(connection: Connection, name: str) -> bool:
-    """Tell whether the database has the table."""
+    """Return whether the database has the table."""
     return inspect(connection).has_table(name)
 
 
 def in_order(
     operations: list[MigrateOperation], keep: list[ForeignKeyConstraint]
 ) -> list[MigrateOperation]:
-    """Put first what drops foreign keys, those too whose index is dropped; these are made last."""
+    """Drop foreign keys first, also those whose index is dropped; create the latter again last."""
     dropped = [set(it.columns.keys()) for it in map(dropped_index, operations) if it is not None]
     first = [it for it in operations if drops_foreign_key(it)]
     changed = {it.constraint_name for it in first if isinstance(it, DropConstraintOp)}
@@ -49,12 +49,12 @@ def in_order(
 
 
 def drops_foreign_key(operation: MigrateOperation) -> bool:
-    """Tell whether an operation drops a foreign key."""
+    """Return whether an operation drops a foreign key."""
     return isinstance(operation, DropConstraintOp) and operation.constraint_type == "foreignkey"
 
 
 def dropped_index(operation: MigrateOperation) -> Index | UniqueConstraint | None:
-    """Give the index that an operation drops; a unique constraint is one, too."""
+    """Return the index or the unique constraint that an operation drops."""
     if isinstance(operation, DropIndexOp):
         return operation.to_index()
     if isinstance(operation, DropConstraintOp) and operation.constraint_type == "unique":

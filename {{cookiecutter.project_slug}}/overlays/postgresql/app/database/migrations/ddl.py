@@ -1,4 +1,4 @@
-"""What autogenerate must know of PostgreSQL: schemas and Enum types exist beside the tables."""
+"""Adapts autogenerate to PostgreSQL: schemas and Enum types exist separately from tables."""
 
 import re
 from pathlib import Path
@@ -20,10 +20,10 @@ from app.database.migrations.autogenerate import sql_type
 from app.database.migrations.defaults import ByValue, same_default
 from app.database.migrations.enum_changes import Change, change_members, create_type
 from app.database.migrations.enums import (
-    Named,
+    QualifiedName,
     columns_of_database,
     columns_of_models,
-    enum,
+    enum_of,
     enums_of_database,
     enums_of_models,
 )
@@ -34,15 +34,15 @@ def complete(
     downgrade: list[MigrateOperation],
     context: MigrationContext,
 ) -> None:
-    """Create schemas and Enum types before their tables, drop them after; change their members."""
+    """Create schemas and Enum types before tables, drop them after; change Enum members."""
     metadata: MetaData = context.opts["target_metadata"]
     inspector: Any = inspect(context.connection)
     quote = context.dialect.identifier_preparer.quote
     named = schemas_of_models(metadata, context.dialect)
     if inspector.default_schema_name in named:
         raise CommandError(
-            f"A model names the schema {inspector.default_schema_name}: that is the default one,"
-            " so leave the name out, or the table would be taken for another one"
+            f"A model sets the schema {inspector.default_schema_name}, which is the default schema:"
+            " remove it from the model, or autogenerate compares the wrong tables"
         )
     schemas = named | schemas_of_revisions()
     present = schemas.intersection(inspector.get_schema_names())
@@ -76,13 +76,16 @@ def surround(operations: list[MigrateOperation], first: list[str], last: list[st
 
 
 def schemas_of_models(metadata: MetaData, dialect: Dialect) -> set[str]:
-    """Give the schemas that models name, for a table or for an Enum type."""
-    named: list[Table | Named] = [*metadata.tables.values(), *enums_of_models(metadata, dialect)]
+    """Return the schemas that models use for a table or an Enum type."""
+    named: list[Table | QualifiedName] = [
+        *metadata.tables.values(),
+        *enums_of_models(metadata, dialect),
+    ]
     return {schema for it in named if (schema := it.schema)}
 
 
 def schemas_of_revisions() -> set[str]:
-    """Give the schemas that autogenerate has created: no model may name them any more."""
+    """Return the schemas that earlier revisions created: models may no longer use them."""
     revisions = ScriptDirectory.from_config(alembic.config).walk_revisions()
     texts = [Path(it.path).read_text(encoding="utf-8") for it in revisions]
     created = re.compile(r'CREATE SCHEMA (?:\\?"(.+?)\\?"|(\w+))')
@@ -90,7 +93,7 @@ def schemas_of_revisions() -> set[str]:
 
 
 def include_name(name: str | None, what: str, parents: Any) -> bool:
-    """Compare the default schema and our own, not those of others in the same database."""
+    """Compare the default schema and those of this service; ignore others in the same database."""
     if what == "schema":
         context = alembic.get_context()
         metadata: MetaData = context.opts["target_metadata"]
@@ -100,7 +103,7 @@ def include_name(name: str | None, what: str, parents: Any) -> bool:
 
 
 def render_item(what: str, item: Any, context: AutogenContext) -> str | Literal[False]:
-    """Write an Enum type by its name: it is created and dropped by statements of their own."""
+    """Render an Enum type with `create_type=False`: separate statements create and drop it."""
     if what == "type" and context.dialect is not None:
         plain = sql_type(item, context.dialect).dialect_impl(context.dialect)
         if isinstance(plain, ENUM):
@@ -110,12 +113,12 @@ def render_item(what: str, item: Any, context: AutogenContext) -> str | Literal[
             return f"postgresql.ENUM({members}, name={plain.name!r}{schema}, create_type=False)"
         if isinstance(plain, ARRAY) and not isinstance(item, ARRAY):  # in a type of the project
             array = postgresql.ARRAY(plain.item_type, dimensions=plain.dimensions)
-            return autogenerate.written(array, context)
+            return autogenerate.render_type(array, context)
     return autogenerate.render_item(what, item, context)
 
 
 class PostgreSQL(ByValue, PostgresqlImpl):
-    """In the place of Alembic's own, which asks the server whether two defaults are equal."""
+    """Replaces Alembic's own class, which compares two defaults on the server."""
 
     __dialect__ = "postgresql"
 
@@ -126,10 +129,10 @@ class PostgreSQL(ByValue, PostgresqlImpl):
         rendered_metadata_default: str | None,
         rendered_inspector_default: str | None,
     ) -> bool:
-        """Do not ask where the server has no answer: no `=` for JSON, no members to come."""
+        """Compare JSON and Enum defaults here: the server has no JSON `=`, no new member."""
         wanted, present = rendered_metadata_default, rendered_inspector_default
         kind = sql_type(metadata_column.type, self.dialect)
-        if wanted and present and (isinstance(kind, JSON) or enum(kind, self.dialect)):
+        if wanted and present and (isinstance(kind, JSON) or enum_of(kind, self.dialect)):
             return not same_default(wanted, present)
         return super().compare_server_default(inspector_column, metadata_column, wanted, present)
 

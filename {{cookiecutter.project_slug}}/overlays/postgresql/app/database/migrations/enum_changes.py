@@ -1,42 +1,44 @@
-"""How the members of a PostgreSQL Enum type change."""
+"""Statements that change the members of a PostgreSQL Enum type."""
 
 import re
 from typing import NamedTuple
 
-from app.database.migrations.enums import Named, Quote, Using
+from app.database.migrations.enums import EnumColumn, QualifiedName, Quote
 
 
 class Change(NamedTuple):
     """A change of the members of an Enum type, with the columns that use it before and after."""
 
-    name: Named
+    name: QualifiedName
     old: list[str]
     new: list[str]
-    before: list[Using]
-    after: list[Using]
+    before: list[EnumColumn]
+    after: list[EnumColumn]
 
 
-def create_type(name: Named, members: list[str], quote: Quote) -> str:
-    """Write the statement that creates an Enum type."""
+def create_type(name: QualifiedName, members: list[str], quote: Quote) -> str:
+    """Return the statement that creates an Enum type."""
     return f"CREATE TYPE {name.written(quote)} AS ENUM ({', '.join(map(literal, members))})"
 
 
 def literal(member: str) -> str:
-    """Write a member for `op.execute`, to which a colon begins the name of a parameter."""
+    """Quote a member for `op.execute`, and escape colons: those begin parameter names."""
     return "'{}'".format(re.sub(r":(?=\w)", r"\:", member.replace("'", "''")))
 
 
 def change_members(change: Change, quote: Quote) -> list[str]:
-    """Write what changes the members of an Enum type.
+    """Return the statements that change the members of an Enum type.
 
-    New ones are added in their places, but cannot be a default in the same transaction. For that,
-    to take one away, or for another order, there has to be another type, and every table that
-    uses it is written anew.
+    New members are added with ADD VALUE. PostgreSQL cannot remove a member, change the order, or
+    use a new member as a default in the same transaction. In these cases a new type is created,
+    and every table that uses the type is rewritten.
     """
     name, old, new = change.name, change.old, change.new
     written = name.written(quote)
     added = [it for it in new if it not in old]
-    if [it for it in new if it in old] == old and not any(names(it, added) for it in change.after):
+    if [it for it in new if it in old] == old and not any(
+        default_uses(it, added) for it in change.after
+    ):
         return [f"ALTER TYPE {written} ADD VALUE {place(it, old, new)}" for it in added]
     former = name._replace(name=f"{name.name}_old")
     statements = [
@@ -49,18 +51,18 @@ def change_members(change: Change, quote: Quote) -> list[str]:
         kind = f"{written}{it.brackets}"
         cast = f"{alter} TYPE {kind} USING {quote(it.column)}::text{it.brackets}::{kind}"
         statements += [f"{alter} DROP DEFAULT", cast] if it.default else [cast]
-        if it.default and not names(it, removed):
+        if it.default and not default_uses(it, removed):
             statements.append(f"{alter} SET DEFAULT {it.default}")
     return [*statements, f"DROP TYPE {former.written(quote)}"]
 
 
-def names(column: Using, members: list[str]) -> bool:
-    """Tell whether the default of a column is one of the members."""
+def default_uses(column: EnumColumn, members: list[str]) -> bool:
+    """Return whether the default of a column uses one of the members."""
     return any(literal(it) in (column.default or "") for it in members)
 
 
 def place(member: str, old: list[str], new: list[str]) -> str:
-    """Write a new member of an Enum type and where it belongs."""
+    """Return a new member and its position, as ADD VALUE expects them."""
     position = new.index(member)
     if position == 0:
         return f"{literal(member)} BEFORE {literal(old[0])}"

@@ -1,4 +1,4 @@
-"""PostgreSQL's Enum types: which there are, and what uses them."""
+"""Finds PostgreSQL's Enum types, and the columns that use them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,56 +14,56 @@ from app.database.migrations.autogenerate import sql_type
 Quote = Callable[[str], str]
 
 
-class Named(NamedTuple):
+class QualifiedName(NamedTuple):
     """A table or a type; the schema is None where it is the default."""
 
     schema: str | None
     name: str
 
     def written(self, quote: Quote) -> str:
-        """Give the name for a statement."""
+        """Return the quoted name for a statement."""
         return ".".join(quote(it) for it in self if it is not None)
 
 
-class Using(NamedTuple):
+class EnumColumn(NamedTuple):
     """A column whose type is an Enum, or an array of one."""
 
-    table: Named
+    table: QualifiedName
     column: str
     default: str | None
     brackets: str
 
 
-Enums = dict[Named, list[str]]
+Enums = dict[QualifiedName, list[str]]
 
 
-def enum(kind: TypeEngine[Any], dialect: Dialect) -> ENUM | None:
-    """Give the Enum type behind the type of a column, unless it has none of its own."""
+def enum_of(kind: TypeEngine[Any], dialect: Dialect) -> ENUM | None:
+    """Return the Enum type that a column type, or the items of an array, use on the server."""
     plain = sql_type(kind, dialect).dialect_impl(dialect)
     if isinstance(plain, ARRAY):
-        return enum(plain.item_type, dialect)
+        return enum_of(plain.item_type, dialect)
     return plain if isinstance(plain, ENUM) else None
 
 
 def enums_of_models(metadata: MetaData, dialect: Dialect) -> Enums:
-    """Give the Enum types that models name, with their members."""
+    """Return the Enum types of the models, with their members."""
     columns = [column for table in metadata.sorted_tables for column in table.columns]
-    kinds = [enum(column.type, dialect) for column in columns]
-    return {Named(it.schema, it.name): list(it.enums) for it in kinds if it and it.name}
+    kinds = [enum_of(column.type, dialect) for column in columns]
+    return {QualifiedName(it.schema, it.name): list(it.enums) for it in kinds if it and it.name}
 
 
 def enums_of_database(inspector: Any, schemas: set[str]) -> Enums:
-    """Give the Enum types that the database has, where models have tables."""
+    """Return the Enum types of the database, in the default schema and in `schemas`."""
     found = {}
     for it in inspector.get_enums(schema="*"):
         schema = None if it["schema"] == inspector.default_schema_name else it["schema"]
         if schema is None or schema in schemas:
-            found[Named(schema, it["name"])] = it["labels"]
+            found[QualifiedName(schema, it["name"])] = it["labels"]
     return found
 
 
-def columns_of_database(name: Named, inspector: Any, schemas: set[str]) -> list[Using]:
-    """Give the columns of the database that use an Enum type."""
+def columns_of_database(name: QualifiedName, inspector: Any, schemas: set[str]) -> list[EnumColumn]:
+    """Return the columns of the database that use an Enum type."""
     found = []
     for schema in (None, *sorted(schemas)):
         for table, columns in inspector.get_multi_columns(schema=schema).items():
@@ -72,20 +72,28 @@ def columns_of_database(name: Named, inspector: Any, schemas: set[str]) -> list[
                 if isinstance(kind, ARRAY):
                     kind, brackets = kind.item_type, "[]"
                 if isinstance(kind, ENUM) and (kind.schema, kind.name) == name:
-                    found.append(Using(Named(*table), column["name"], column["default"], brackets))
+                    found.append(
+                        EnumColumn(
+                            QualifiedName(*table), column["name"], column["default"], brackets
+                        )
+                    )
     return found
 
 
-def columns_of_models(name: Named, context: MigrationContext) -> list[Using]:
-    """Give the columns of models that use an Enum type."""
+def columns_of_models(name: QualifiedName, context: MigrationContext) -> list[EnumColumn]:
+    """Return the columns of the models that use an Enum type."""
     dialect, metadata = context.dialect, context.opts["target_metadata"]
     compiler = dialect.ddl_compiler(dialect, CreateTable(next(iter(metadata.sorted_tables))))
     found = []
     for table in metadata.sorted_tables:
         for column in table.columns:
-            kind = enum(column.type, dialect)
+            kind = enum_of(column.type, dialect)
             if kind is not None and (kind.schema, kind.name) == name:
                 default = compiler.get_column_default_string(column)
                 brackets = "[]" if isinstance(sql_type(column.type, dialect), ARRAY) else ""
-                found.append(Using(Named(table.schema, table.name), column.name, default, brackets))
+                found.append(
+                    EnumColumn(
+                        QualifiedName(table.schema, table.name), column.name, default, brackets
+                    )
+                )
     return found

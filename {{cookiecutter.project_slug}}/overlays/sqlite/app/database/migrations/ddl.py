@@ -1,4 +1,4 @@
-"""What migrations must know of SQLite: a table is changed by making it anew."""
+"""Adapts migrations to SQLite: to change a table, it must be created again."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Inspector, Table, event, text
 
 from app.database.migrations.defaults import ByValue
 
-# ALTER TABLE can do little here: what autogenerate writes makes a new table and copies the rows.
+# SQLite's ALTER TABLE is limited: batch mode creates a new table and copies the rows.
 OPTIONS: dict[str, Any] = {"render_as_batch": True}
 
 
@@ -20,16 +20,16 @@ def complete(
     _downgrade: list[MigrateOperation],
     _context: MigrationContext,
 ) -> None:
-    """Leave it at what Alembic writes."""
+    """Do nothing: Alembic's operations are complete."""
 
 
 class SQLite(ByValue, SQLiteImpl):
-    """In the place of Alembic's own."""
+    """Replaces Alembic's own class."""
 
     __dialect__ = "sqlite"
 
     def prep_table_for_batch(self, batch_impl: Any, table: Table) -> None:
-        """Copy no computed columns to the new table, which computes them."""
+        """Do not copy computed columns: the new table computes them."""
         for column in table.columns:
             if column.computed is not None:
                 batch_impl.column_transfers.get(column.name, {}).pop("expr", None)
@@ -37,9 +37,9 @@ class SQLite(ByValue, SQLiteImpl):
 
 @event.listens_for(Table, "column_reflect")
 def find_expression(inspector: Inspector, table: Table, column: dict[str, Any]) -> None:
-    """Keep the expression of a computed column where its table is made anew.
+    """Keep the expression of a computed column when its table is created again.
 
-    SQLAlchemy does not find it behind a type with a comma, such as NUMERIC(10, 2).
+    SQLAlchemy does not find it after a type with a comma, such as NUMERIC(10, 2).
     """
     if "computed" in column and isinstance(inspector.bind, Connection):
         query = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
@@ -53,7 +53,7 @@ def find_expression(inspector: Inspector, table: Table, column: dict[str, Any]) 
 
 
 def expression_of(column: str, sql: str) -> str | None:
-    """Give what CREATE TABLE says between the parentheses behind AS, or None."""
+    """Return the text in the parentheses after AS in CREATE TABLE, or None."""
     kind = r"[\w ]+(\([^()]*\))?[^,()]*"  # and COLLATE and NOT NULL, which SQLAlchemy writes there
     begun = re.search(
         rf"\b{re.escape(column)}\b[\"`\]]?\s+{kind}\bGENERATED\s+ALWAYS\s+AS\s*\(",
