@@ -1,10 +1,10 @@
-"""What one change costs or saves a rendered project: `uv run --group profile python bench/alternatives.py`.
+"""Cost of single changes to a project: `uv run --group profile python bench/alternatives.py`.
 
-Serves the project as it is beside itself with one thing changed (the server, its parts, the
-pool, the engine), and drives all in alternating rounds, in random order. Prints each one's
-requests per second and its CPU time per request, child processes included, as ratios of
-medians to the project as it is. CPU time is the steadier of the two; what several processes
-gain shows only in the rate.
+Serves the unchanged project, and copies with one thing changed (the server, its parts, the
+pool, the engine). Loads all of them in alternating rounds, in random order. Prints the requests
+per second of each and its CPU time per request, child processes included, as ratios of medians
+to the unchanged project. CPU time varies less than the rate; only the rate shows the gain of
+several processes.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import psutil
 
-# The first makes the tests' own modules known.
+# `service` adds the modules of the tests to `sys.path`.
 from service import apps, drive, seed  # isort: skip
 from apps import App, Running, started
 
@@ -31,7 +31,7 @@ from processes import UV
 from servers import postgresql_server
 
 USUAL = "as it is"
-POOL = 5  # all services run at once, and the server takes 100 connections
+POOL = 5  # all services run at once, and the server allows 100 connections
 SERVERS = {
     "asyncio instead of uvloop": ["-m", "uvicorn", "app.main:app", "--loop", "asyncio"],
     "h11 instead of httptools": ["-m", "uvicorn", "app.main:app", "--http", "h11"],
@@ -44,7 +44,7 @@ DEPENDENCIES = ["sync-dependency", "async-dependency"]
 
 
 class Cost(NamedTuple):
-    """Of one round."""
+    """The cost of one round."""
 
     rate: float
     """Requests answered per second."""
@@ -53,7 +53,7 @@ class Cost(NamedTuple):
 
 
 def alternatives(ours: App) -> list[App]:
-    """Name every way to serve the project."""
+    """Return every way to serve the project, by its name."""
     python = ours.command[0]
 
     def with_change(name: str, base: str = ours.base) -> App:
@@ -71,14 +71,14 @@ def alternatives(ours: App) -> list[App]:
 
 
 def cpu_seconds(running: Running) -> float:
-    """Add up the CPU time of a service and of its workers."""
+    """Return the total CPU time of a service and its workers."""
     process = psutil.Process(running.process.pid)
     times = [it.cpu_times() for it in [process, *process.children(recursive=True)]]
     return sum(it.user + it.system for it in times)
 
 
 def cost(running: Running, workload: str, options: argparse.Namespace, names: str) -> Cost:
-    """Load a service for one round."""
+    """Load a service for one round, and return its cost."""
     before = cpu_seconds(running)
     found = drive(running, workload, options.clients, options.seconds, names)
     if found["refused"] or found["broken"]:
@@ -87,7 +87,7 @@ def cost(running: Running, workload: str, options: argparse.Namespace, names: st
 
 
 def measure(services: list[App], options: argparse.Namespace) -> None:
-    """Alternate the services, and print what each costs."""
+    """Load the services in alternating rounds, and print the cost of each."""
     with ExitStack() as stack:
         all_running = [stack.enter_context(started(it)) for it in services]
         for running in all_running:

@@ -1,4 +1,4 @@
-"""Apps in processes of their own."""
+"""Apps, each in its own process."""
 
 import signal
 import subprocess
@@ -13,7 +13,7 @@ import httpx2
 from processes import clean_environment, free_port
 
 WORKLOADS = ["get", "list", "post", "update", "bulk", "mixed"]
-PATIENCE = 60  # seconds until an app must answer
+PATIENCE = 60  # seconds until an app must respond
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Running:
 
 @contextmanager
 def started(app: App) -> Iterator[Running]:
-    """Keep an app running in a process of its own, with its log in a file."""
+    """Keep an app running in its own process, with its log in a file."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with (app.folder / f"{app.name}.log").open("ab") as log:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from threading import Thread
 
-# The first makes the tests' own modules known.
+# `service` adds the modules of the tests to `sys.path`.
 from service import apps, drive, seed  # isort: skip
 from apps import WORKLOADS, started
 

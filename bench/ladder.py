@@ -1,7 +1,7 @@
 """What each layer adds to a GET and to a POST, in microseconds of CPU: `uv run python bench/ladder.py`.
 
-The tenth percentile of 25 rounds on an async project on PostgreSQL: what noise adds is
-mostly in the others. Run it on an idle machine.
+Prints the tenth percentile of 25 rounds on an async project on PostgreSQL, because noise
+affects mostly the other rounds. Run it on an idle machine.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# The first makes the tests' own modules known.
+# `service` adds the modules of the tests to `sys.path`.
 from service import apps, seed  # isort: skip
 from combinations import DRIVERS
 from conftest import on

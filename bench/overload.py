@@ -1,8 +1,8 @@
-"""What an overload costs those who are served: `uv run python bench/overload.py`.
+"""What an overload costs the requests that succeed: `uv run python bench/overload.py`.
 
-A slow query (50 ms in the database) for three seconds: by as many clients as there are
-connections and places in the queue, then by 1,000, in alternating rounds. Who gets 503
-comes again after the second that `Retry-After` asks for. Prints medians over the rounds.
+Clients send a slow query (50 ms in the database) for three seconds: as many clients as there
+are connections and places in the queue, then 1,000, in alternating rounds. A client that gets
+503 retries after the second that `Retry-After` names. Prints medians over the rounds.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ REQUEST = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"
 async def ask(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str
 ) -> tuple[int, float]:
-    """Send one request on an open connection; give its status code and its seconds."""
+    """Send one request on an open connection; return its status code and its duration."""
     begin = time.perf_counter()
     writer.write(REQUEST.format(path).encode())
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
@@ -41,7 +41,7 @@ async def ask(
 
 
 async def client(port: int, path: str, until: float, pause: float) -> list[tuple[int, float]]:
-    """Ask again and again, as a client that respects `Retry-After`."""
+    """Send requests until a time, as a client that respects `Retry-After`."""
     answers = []
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.perf_counter() < until:
@@ -52,8 +52,8 @@ async def client(port: int, path: str, until: float, pause: float) -> list[tuple
     return answers
 
 
-async def crowd(port: int, count: int) -> tuple[list[tuple[int, float]], list[float]]:
-    """Load the service, and meanwhile ask ten times a second whether it lives."""
+async def load(port: int, count: int) -> tuple[list[tuple[int, float]], list[float]]:
+    """Load the service, and request its liveness ten times a second meanwhile."""
     until = time.perf_counter() + SECONDS
     live = asyncio.create_task(client(port, "/health/live", until, 0.1))
     slow = await asyncio.gather(
@@ -63,16 +63,16 @@ async def crowd(port: int, count: int) -> tuple[list[tuple[int, float]], list[fl
 
 
 def p99(seconds: list[float]) -> float:
-    """Give the 99th percentile."""
+    """Return the 99th percentile."""
     return statistics.quantiles(seconds, n=100)[98]
 
 
 def measure(service: httpx2.Client) -> dict[str, list[tuple[float, float, float]]]:
-    """Alternate the crowds: requests served per second, their p99, the p99 of liveness."""
+    """Alternate the loads; return requests served per second, their p99 and liveness p99."""
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in LOADS}
     for _ in range(ROUNDS):
         for name, count in LOADS.items():
-            answers, live = asyncio.run(crowd(service.base_url.port or 0, count))
+            answers, live = asyncio.run(load(service.base_url.port or 0, count))
             assert {code for code, _ in answers} <= {200, 503}
             served = [seconds for code, seconds in answers if code == 200]
             found[name].append((len(served) / SECONDS, p99(served), p99(live)))

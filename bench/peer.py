@@ -1,8 +1,8 @@
 """Reference (d): what s3rius's generator (fastapi_template on PyPI) makes for PostgreSQL.
 
-It is installed by the benchmark, and nothing of it is kept. Its example has a table of
-names, a list with limit and offset, and a PUT that stores one row: these stand for the
-GET by id, the list of 100 and the POST.
+The benchmark installs it and keeps nothing of it. Its example has a table of names, a list
+with limit and offset, and a PUT that stores one row. They replace the GET by id, the list
+of 100 and the POST.
 """
 
 import sys
@@ -16,9 +16,9 @@ from processes import UV, create_database, run
 
 
 def peer(folder: Path, python: str, url: str, rendered: Path) -> list[App]:
-    """Render and install the peer; an empty list, and a sentence, where it cannot run here.
+    """Render and install the peer; print a sentence and return an empty list if it cannot run here.
 
-    `rendered` is a project of ours, whose means make the database.
+    `rendered` is a project of this template, which creates the database.
     """
     url += "_peer"
     address = urlsplit(url)
@@ -32,7 +32,7 @@ def peer(folder: Path, python: str, url: str, rendered: Path) -> list[App]:
         return []
     options = ["--api-type", "rest", "--db", "postgresql", "--orm", "sqlalchemy", "--ci", "none"]
     generator = [UV, "run", "--no-project", "--with", "fastapi_template", "--python", python]
-    # Its hook calls `uv sync`, which may fail for want of a Python that the project does not need.
+    # Its hook calls `uv sync`, which may fail without a Python that the project does not need.
     run(
         *generator, "python", "-m", "fastapi_template", "--quiet", "--name", "peer", *options,
         "--dummy", "--routers", "--migrations", cwd=folder, check=False,

@@ -1,7 +1,7 @@
 """Draw what `service.py` measured: `uv run --group plots python bench/plots.py`.
 
 Reads `bench/results.json` and writes `docs/requests.svg`: the median rate of each app and
-workload as a ratio to the ORM written into the endpoint, with the spread of the rounds.
+workload, relative to the ORM written into the endpoint, with the spread of the rounds.
 """
 
 import json
@@ -33,7 +33,7 @@ WORKLOADS = ["get", "list", "post", "update", "bulk", "mixed"]
 
 
 def ratios(rows: list[dict[str, Any]], clients: int) -> dict[str, dict[str, list[float]]]:
-    """For each workload and app, the rates of its rounds over the median of `inlined`."""
+    """Return the rates of each workload and app, divided by the median of `inlined`."""
     found: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         if row.get("clients") == clients:

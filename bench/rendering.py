@@ -1,6 +1,6 @@
-"""Time of one rendering beside an empty template: `uv run python bench/rendering.py`.
+"""Time of one rendering, compared with an empty template: `uv run python bench/rendering.py`.
 
-Prints ratios of medians over alternating rounds, so that a noisy neighbour hits both.
+Prints ratios of medians over alternating rounds, so that other load affects both alike.
 """
 
 import statistics

@@ -1,7 +1,7 @@
-"""Many rows through `store_rows`, beside the driver's own COPY: `uv run python bench/rows.py`.
+"""Many rows through `store_rows`, compared with the driver's COPY: `uv run python bench/rows.py`.
 
-For each driver of PostgreSQL, 100,000 rows in one transaction that is rolled back, in
-alternating rounds: a script in the rendered project's own environment prints the medians.
+Each PostgreSQL driver stores 100,000 rows in one transaction that is rolled back, in
+alternating rounds. A script in the environment of the rendered project prints the medians.
 """
 
 import argparse

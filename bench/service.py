@@ -1,13 +1,13 @@
-"""Speed of rendered services beside references: `uv run python bench/service.py --help`.
+"""Speed of rendered services, compared with references: `uv run python bench/service.py --help`.
 
-Renders each variant, starts real servers and one process per app, drives them with wrk in
-alternating rounds, and prints medians, their spread and ratios. Every figure of one table
-comes from one run. References, for every workload:
+Renders each variant, starts real servers and one process per app, loads them with wrk in
+alternating rounds, and prints medians, their spread and ratios. All figures of a table
+come from one run. References, for every workload:
 
 - `starlette`: Starlette on the raw driver
 - `fastapi`: FastAPI with a response model on the raw driver
-- `inlined`: the ORM written into the endpoint, with no dependency and no guarantee
-- `peer`: what the generator fastapi_template makes for PostgreSQL, on its nearest endpoints
+- `inlined`: the ORM written into the endpoint, without dependencies and guarantees
+- `peer`: what the generator fastapi_template renders for PostgreSQL, on its most similar endpoints
 
 `ours` is the rendered project in production, `session` its GET through `SessionDep`.
 """
@@ -53,7 +53,7 @@ async def by_session(session: SessionDep, item_id: int) -> Item:
 
 
 def without_async(text: str) -> str:
-    """Write sync code from async code."""
+    """Turn async code into sync code."""
     for word, other in (
         ("async_sessionmaker", "sessionmaker"),
         ("create_async_engine", "create_engine"),
@@ -80,7 +80,7 @@ def references(folder: Path, variant: Combination) -> Path:
 
 
 def apps(folder: Path, variant: Combination, python: str, url: str, pool: int = 10) -> list[App]:
-    """Render a variant, make its database with 1,000 rows, and list what there is to serve."""
+    """Render a variant, create its database with 1,000 rows, and list the apps to serve."""
     answers = variant.answers | {"telemetry": "no"}
     rendered = Path(
         cookiecutter(str(ROOT), no_input=True, output_dir=str(folder), extra_context=answers)
@@ -117,7 +117,7 @@ def apps(folder: Path, variant: Combination, python: str, url: str, pool: int = 
 
 
 def versions(place: Path) -> str:
-    """Name the versions that the variants of one run share."""
+    """Return the versions that all variants of one run use."""
     listed = run(UV, "pip", "freeze", "--quiet", "--python", place / "venv", cwd=place).stdout
     shared = ("fastapi==", "sqlalchemy==", "uvicorn==")
     return ", ".join(it.replace("==", " ") for it in listed.split() if it.startswith(shared))
@@ -133,7 +133,7 @@ def seed(app: App) -> None:
 def drive(
     running: Running, workload: str, clients: int, seconds: int, names: str
 ) -> dict[str, Any]:
-    """Load an app for some seconds; give what wrk counted."""
+    """Load an app for some seconds; return the counts of wrk."""
     environment = os.environ | {
         "WORKLOAD": running.app.workloads[workload],
         "RUN": names,
@@ -152,7 +152,7 @@ def drive(
 def measure(
     variant: Combination, services: list[App], options: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    """Alternate the apps, round after round."""
+    """Load the apps in alternating rounds."""
     rounds: dict[tuple[str, int, str], list[dict[str, Any]]] = {}
     starts: dict[str, list[float]] = {}
     memory: dict[str, float] = {}
@@ -169,7 +169,7 @@ def measure(
         for workload in options.workloads:
             for clients in options.clients:
                 for number in range(options.rounds):
-                    # What one app has written, the server may still digest while it serves the next.
+                    # The server may still flush the writes of one app while it serves the next.
                     for running in random.sample(all_running, len(all_running)):
                         if workload in running.app.workloads:
                             names = f"{running.app.name}-{workload}-{clients}-{number}-{time.time():.0f}"
@@ -224,7 +224,7 @@ def show(variant: Combination, workload: str, clients: int, rounds: dict[Any, An
 
 
 def main() -> None:
-    """Measure, print, and write the figures where `bench/plots.py` reads them."""
+    """Measure, print, and write the figures for `bench/plots.py`."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

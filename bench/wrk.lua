@@ -33,7 +33,7 @@ local requests = {
         return body("POST", base .. "/bulk", "[" .. table.concat(items, ",") .. "]")
     end,
     mixed = function() return math.random(10) == 1 and update() or get() end,
-    -- The peer has no endpoint for one row by its key: the nearest one reads a list of one.
+    -- The peer has no endpoint for one row by its key: the most similar one reads a list of one.
     ["peer get"] = function() return wrk.format("GET", base .. "/?limit=1") end,
     ["peer list"] = function() return wrk.format("GET", base .. "/?limit=100") end,
     ["peer post"] = function() return body("PUT", base .. "/", item()) end,

@@ -1,4 +1,4 @@
-"""The choices that the template offers, read from its own table."""
+"""The choices of the template, read from `cookiecutter.json`."""
 
 import json
 from collections import OrderedDict
@@ -15,14 +15,14 @@ DATABASES = QUESTIONS["_databases"]
 
 
 def choices(question: str) -> list[str]:
-    """The answers that an optional question takes."""
+    """Return the answers that an optional question accepts."""
     default = QUESTIONS[question]
     return default if isinstance(default, list) else ["yes", "no"]
 
 
 @dataclass(frozen=True)
 class Combination:
-    """One answer to each of the questions that shape a project."""
+    """One answer to each question that shapes a project."""
 
     session: str
     database: str
@@ -30,30 +30,30 @@ class Combination:
     options: tuple[str, ...]  # in the order of `_options`
 
     def __str__(self) -> str:
-        """Name the parameter of a test."""
+        """Return the id of a test's parameter."""
         return "-".join([self.session, self.database, self.driver, *self.chosen])
 
     @property
     def answers(self) -> dict[str, str]:
-        """What to give to Cookiecutter."""
+        """The answers to pass to Cookiecutter."""
         usual = {"session": self.session, "database": self.database, "driver": self.driver}
         return usual | dict(zip(QUESTIONS["_options"], self.options, strict=True))
 
     @property
     def chosen(self) -> list[str]:
-        """The overlays of the optional answers: a yes by its question, a choice by itself."""
+        """The overlays of optional answers: the name of the question for a yes, else the choice."""
         named = zip(QUESTIONS["_options"], self.options, strict=True)
         return [key if it == "yes" else it for key, it in named if it not in {"no", "none"}]
 
     @property
     def overlays(self) -> list[str]:
-        """The overlays that this combination is copied from, but for those of two answers at once."""
+        """The overlays of this combination, without those that need two answers."""
         row = DATABASES[self.database][self.session][self.driver]
         return [self.session, *row["overlays"], *self.chosen]
 
 
 def pairwise() -> list[Combination]:
-    """Pick combinations that have every pair of answers, and every driver of each variant appears."""
+    """Return combinations that contain every pair of answers, and every driver of each variant."""
     drivers = {
         (session, database): cycle(row[session])
         for database, row in DATABASES.items()
@@ -76,16 +76,16 @@ def pairwise() -> list[Combination]:
 
 
 def first_of_each(combinations: list[Combination], *keys: str) -> list[Combination]:
-    """Pick the first combination for each different answer to some questions."""
+    """Return the first combination for each different answer to some questions."""
     found = {tuple(getattr(it, key) for key in keys): it for it in reversed(combinations)}
     return [it for it in combinations if it in found.values()]
 
 
-# A covering array: what depends on two answers at once is met by some project.
+# A covering array: every pair of answers is tested in some project.
 COMBINATIONS = pairwise()
-# Every driver of each variant on its databases, once.
+# Each driver of each variant on each of its databases, once.
 DRIVERS = first_of_each(COMBINATIONS, "session", "database", "driver")
-# The usual driver of each variant on each database.
+# The default driver of each variant on each database.
 USUAL = [it for it in DRIVERS if it.driver == next(iter(DATABASES[it.database][it.session]))]
-# Every driver of each variant, on one of its databases.
+# Each driver of each variant, on one of its databases.
 INSTALLED = first_of_each(DRIVERS, "session", "driver")

@@ -1,4 +1,4 @@
-"""Commands of Cookiecutter as a person or a job gives them, and what they leave."""
+"""Commands of Cookiecutter as a user or a CI job runs them, and the files that they write."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from processes import UV, run
 
 
 def config_file(own: Path) -> Path:
-    """Write a configuration that keeps the folders of Cookiecutter within what the test owns."""
+    """Write a configuration that keeps the folders of Cookiecutter inside the test's folder."""
     folders = {"cookiecutters_dir": own / "cookiecutters", "replay_dir": own / "replay"}
     config = own / "config.yaml"
     config.write_text("".join(f'{key}: "{folder}"\n' for key, folder in folders.items()))
@@ -23,7 +23,7 @@ OUR_OWN = (sys.executable, "-m", "cookiecutter")
 def render_by(
     program: tuple[str, ...], output: Path, *options: str, **answers: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, with the folder for its own files out of the way."""
+    """Run the command as a user does, with the folders of Cookiecutter in the test's folder."""
     return run(
         *program, str(ROOT), "--no-input", "--output-dir", str(output),
         *options, *(f"{key}={value}" for key, value in answers.items()),
@@ -32,19 +32,19 @@ def render_by(
 
 
 def release(version: str) -> tuple[str, ...]:
-    """Begin a command with some release of Cookiecutter, which uv installs in its cache."""
+    """Return a command prefix for a release of Cookiecutter, which uv installs in its cache."""
     return (UV, "tool", "run", "--python", sys.executable, f"cookiecutter@{version}")
 
 
 def cookiecutter(output: Path, *options: str, **answers: str) -> subprocess.CompletedProcess[str]:
-    """Run our own Cookiecutter."""
+    """Run the installed Cookiecutter."""
     return render_by(OUR_OWN, output, *options, **answers)
 
 
 def shell(
     output: Path, line: str, *, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Paste a line into a shell, in which `uvx` starts our own Cookiecutter, or cruft."""
+    """Run a line in a shell, in which `uvx` starts the installed Cookiecutter or cruft."""
     own = output.parents[1]
     program = own / "bin" / "uvx"
     program.parent.mkdir(exist_ok=True)
@@ -61,7 +61,7 @@ def shell(
 
 
 def printed(done: subprocess.CompletedProcess[str], beginning: str) -> str:
-    """Find the line of an output that begins so."""
+    """Return the line of an output that begins with this text."""
     lines = [line.strip() for line in done.stdout.splitlines()]
     return next(line for line in lines if line.startswith(beginning))
 

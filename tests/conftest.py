@@ -1,4 +1,4 @@
-"""Fixtures: rendered projects, an environment to run them in, real servers to run them on."""
+"""Fixtures: rendered projects, an environment to run them in, and real servers."""
 
 import os
 import shutil
@@ -14,9 +14,9 @@ from combinations import COMBINATIONS, DRIVERS, INSTALLED, QUESTIONS, Combinatio
 from processes import find_python, install
 from servers import flush_logins, mariadb_server, mysql_server, postgresql_server
 
-# What the everyday run takes where one driver for each database shows enough, in both variants.
+# The everyday run uses these where one driver for each database is enough, in both variants.
 ONE_OF_EACH = ("aiosqlite", "psycopg2", "mysql+asyncmy", "mariadb+pymysql")
-# The everyday run takes the tests of these projects after the example was deleted.
+# The everyday run tests these projects after the example was deleted.
 WITHOUT_EXAMPLE = ("mysql+aiomysql", "mysql+mysqldb")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
@@ -30,12 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Have one more than there are processors: much of the time, a test waits for a server."""
+    """Use one more worker than there are processors: tests often wait for a server."""
     return (os.cpu_count() or 1) + 1
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give `combination` the covering array, and `installed` what is installed on its own."""
+    """Parametrize `combination` with the covering array, and `installed` with separate installs."""
     full = metafunc.config.getoption("full")
     if "combination" in metafunc.fixturenames:
         metafunc.parametrize("combination", COMBINATIONS, ids=str, scope="session")
@@ -45,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what only the full run does out of the everyday one."""
+    """Skip tests marked `full` in the everyday run."""
     if not config.getoption("full"):
         left_out = [item for item in items if item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left_out)
@@ -53,19 +53,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def named(combination: Combination, *drivers: str) -> bool:
-    """Tell whether a driver is among some; `mysql` is all its drivers, `mysql+asyncmy` one of them."""
+    """Tell whether a driver is named: `mysql` names all its drivers, `mysql+asyncmy` one."""
     it = combination
     return bool({it.driver, it.database, f"{it.database}+{it.driver}"} & {*drivers})
 
 
 def everyday(among: list[Combination], *drivers: str) -> list[Combination | ParameterSet]:
-    """Leave the others to the full run."""
+    """Mark all combinations `full` that are not named."""
     return [it if named(it, *drivers) else pytest.param(it, marks=pytest.mark.full) for it in among]
 
 
 @pytest.fixture
 def bake(cookies: Cookies) -> Callable[..., Result]:
-    """Render with some answers; a key that is no question would be silently ignored."""
+    """Render with some answers; fail for a key without a question, which would be ignored."""
 
     def bake(**answers: str) -> Result:
         assert answers.keys() <= QUESTIONS.keys(), answers
@@ -76,7 +76,7 @@ def bake(cookies: Cookies) -> Callable[..., Result]:
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """An empty folder, deep enough that `..` stays within what the test owns."""
+    """An empty folder, so deep that `..` stays inside the test's folder."""
     folder = tmp_path / "home" / "output"
     folder.mkdir(parents=True)
     return folder
@@ -84,7 +84,7 @@ def output(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def projects(cookies_session: Cookies) -> dict[Combination, Path]:
-    """Every combination, rendered once; tests read them and leave them as they are."""
+    """Every combination, rendered once; tests must not change them."""
     rendered = {}
     for combination in COMBINATIONS:
         result = cookies_session.bake(extra_context=combination.answers)
@@ -100,13 +100,13 @@ def project(projects: dict[Combination, Path], combination: Combination, tmp_pat
 
 
 def installable(combination: Combination) -> bool:
-    """Tell whether the driver can be installed: mysqlclient needs the headers of a client."""
+    """Tell whether the driver can be installed: mysqlclient needs client headers."""
     finders = ("mysql_config", "mariadb_config")
     return combination.driver != "mysqldb" or any(map(shutil.which, finders))
 
 
 def skip_unless_installable(combination: Combination) -> None:
-    """Skip where the headers are missing, and say which package has them."""
+    """Skip a test if the headers are missing, and name the package that has them."""
     if not installable(combination):
         pytest.skip("mysqlclient has no wheel here: install libmariadb-dev, pkg-config and gcc")
 
@@ -117,7 +117,7 @@ def environment(
     projects: dict[Combination, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """An environment that holds what all combinations ask for: `python` and tools in one folder."""
+    """A folder with `python` and tools, and the requirements of all combinations installed."""
     version = getattr(request, "param", sys.executable)
     python = find_python(version)
     if python is None:
@@ -131,7 +131,7 @@ def environment(
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The part of a URL behind `postgresql+driver:`; an address in POSTGRESQL_URL wins."""
+    """The part of a URL after `postgresql+driver:`; POSTGRESQL_URL overrides it."""
     if url := os.environ.get("POSTGRESQL_URL"):
         yield url.partition(":")[2]
         return
@@ -141,7 +141,7 @@ def postgresql() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[str]:
-    """The part of a URL behind `mariadb+driver:`; an address in MARIADB_URL wins."""
+    """The part of a URL after `mariadb+driver:`; MARIADB_URL overrides it."""
     if url := os.environ.get("MARIADB_URL"):
         yield url.partition(":")[2]
         return
@@ -151,7 +151,7 @@ def mariadb() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def mysql() -> Iterator[str]:
-    """The part of a URL behind `mysql+driver:`; an address in MYSQL_URL wins."""
+    """The part of a URL after `mysql+driver:`; MYSQL_URL overrides it."""
     if url := os.environ.get("MYSQL_URL"):
         yield url.partition(":")[2]
         return
@@ -163,7 +163,7 @@ def mysql() -> Iterator[str]:
 def database_url(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Callable[[Combination, str], str]:
-    """Give the URL of a database for a combination, on a real server."""
+    """A function that returns the URL of a database for a combination, on a real server."""
 
     def url(combination: Combination, name: str) -> str:
         skip_unless_installable(combination)
@@ -172,18 +172,18 @@ def database_url(
             return f"{scheme}:///{tmp_path / name}.db"
         address = request.getfixturevalue(combination.database)
         if combination.database == "mysql":
-            flush_logins(address)  # or a driver could log in only because another one did
+            flush_logins(address)  # without this, a login could use a cached one
         return on(f"{scheme}:{address}", own_name(name))
 
     return url
 
 
 def own_name(name: str) -> str:
-    """Name a database for this worker alone: a server at a given address serves all of them."""
+    """Return a name for a database of this worker: all workers may share one server."""
     return f"{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 
 def on(url: str, name: str) -> str:
-    """Put another database into a URL; what stands behind a `?` stays there."""
+    """Put another database into a URL, and keep its query."""
     address, mark, query = url.partition("?")
     return f"{address.rpartition('/')[0]}/{name}{mark}{query}"

@@ -1,7 +1,7 @@
-"""Images without an engine: what a Dockerfile says is done in folders and run in namespaces.
+"""Container images without a container engine: they are built in folders and run in namespaces.
 
-Its own lines are run, on a Python of the machine in place of the base image. Paths become paths
-below a folder. Packages of the distribution are left to the machine.
+The lines of the Dockerfile are run, with a Python of the machine instead of the base image. Paths
+become paths below a folder. Packages of the distribution must be installed on the machine.
 """
 
 import json
@@ -25,9 +25,8 @@ from processes import clean_environment, free_port, run, wait_for_port
 from servers import AS_ROOT
 
 NAMESPACES = ["unshare", "--fork", "--pid", "--mount", "--mount-proc"]
-# The Python of the tests may lie in a home folder that the user of the image may not enter: a mount
-# of it alone takes the place of that folder. All that is mounted becomes read-only, but for the
-# folders named.
+# The Python of the tests may be in a home folder that the user of the image may not enter, so only
+# this Python is mounted there. All mounts are read-only, except the named folders.
 CONTAIN = r"""
 user=$1 writable=$2 tmpfs=$3 python=$4 closed=$5 rights=$6; shift 6
 if [ -n "$closed" ]; then
@@ -55,18 +54,18 @@ CONTAINED = (
 
 
 class BuildError(Exception):
-    """A line of the Dockerfile failed; its output is the message."""
+    """A line of the Dockerfile failed; the message is its output."""
 
 
 def instructions(dockerfile: Path) -> list[tuple[str, str]]:
-    """Give the keyword and the rest of each instruction, on one line."""
+    """Return the keyword and the rest of each instruction, joined to one line."""
     lines = [line for line in dockerfile.read_text().splitlines() if not line.startswith("#")]
     whole = re.sub(r"\\\n\s*", "", "\n".join(lines))
     return [(key, rest) for key, _, rest in (it.partition(" ") for it in whole.splitlines()) if key]
 
 
 def command_of(text: str) -> list[str]:
-    """Parse the exec form; the shell form would put a shell between a signal and the server."""
+    """Parse the exec form; in the shell form, a shell would receive the signals for the server."""
     parsed = json.loads(text)
     assert isinstance(parsed, list)
     return parsed
@@ -74,23 +73,23 @@ def command_of(text: str) -> list[str]:
 
 @dataclass
 class Image:
-    """What an image holds, and how it wants to be run."""
+    """The content of an image, and how to run it."""
 
-    root: Path  # what `/` is to its paths
+    root: Path  # the folder for `/`
     environment: dict[str, str]
     workdir: Path
     user: str = ""
     command: list[str] = field(default_factory=list)
     healthcheck: list[str] = field(default_factory=list)
     stop_signal: str = ""
-    tmpfs: str = ""  # a folder in memory and its options, as Compose writes them
+    tmpfs: str = ""  # path and options of a tmpfs, in Compose's syntax
 
     def moved(self, text: str) -> str:
-        """Put the folders of the image below its root."""
+        """Replace absolute paths with paths below the root of the image."""
         return re.sub(r"(?<!\w)/(srv|data)\b", rf"{self.root}/\1", text)
 
     def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a command beside the service."""
+        """Run a command in the image, as well as the service."""
         environment = self.environment | settings
         return subprocess.run(
             [*self.contain(environment), *command], cwd=self.workdir, env=environment,
@@ -98,10 +97,10 @@ class Image:
         )  # fmt: skip
 
     def contain(self, environment: dict[str, str]) -> list[str]:
-        """Begin a command that runs as process 1, as the image's user, with nothing to write to.
+        """Return a command prefix: it runs as process 1 and as the image's user, and cannot write.
 
-        It has no rights. Only where the socket of a server lies in its data folder, which is that
-        of another user, it may read what it does not own.
+        It has no capabilities, with one exception: if the socket of a server is in its data folder,
+        which belongs to another user, the command may read files of other users.
         """
         if not CONTAINED:
             return []
@@ -114,7 +113,7 @@ class Image:
 
 
 def context(project: Path) -> dict[str, Path]:
-    """What `.dockerignore` lets through: it refuses all, and names the exceptions."""
+    """Return what `.dockerignore` allows: it excludes all files, and names the exceptions."""
     lines = (project / ".dockerignore").read_text().splitlines()
     first, *others = [line for line in lines if not line.startswith("#")]
     assert first == "*"
@@ -123,7 +122,7 @@ def context(project: Path) -> dict[str, Path]:
 
 
 class Build:
-    """Does what a Dockerfile says; a method has the name of its instruction."""
+    """Executes a Dockerfile; each method has the name of its instruction."""
 
     def __init__(self, project: Path, folder: Path, workspace: Path | None = None) -> None:
         self.project, self.folder, self.workspace = project, folder, workspace
@@ -135,7 +134,7 @@ class Build:
         self.image: Image
 
     def whole(self) -> Image:
-        """Follow the Dockerfile from its first line to its last."""
+        """Execute all instructions of the Dockerfile."""
         for keyword, rest in instructions(self.project / "Dockerfile"):
             getattr(self, f"do_{keyword.lower()}")(rest)
         return self.image
@@ -152,7 +151,7 @@ class Build:
         environment = self.image.environment
         for pair in shlex.split(self.image.moved(rest)):
             name, _, value = pair.partition("=")
-            if name != "UV_NO_CACHE":  # for the size of an image: here it would only take time
+            if name != "UV_NO_CACHE":  # it keeps an image small: here it would only take time
                 environment[name] = value.replace("$PATH", environment["PATH"])
 
     def do_workdir(self, rest: str) -> None:
@@ -189,7 +188,7 @@ class Build:
         if rest.startswith("apt-get "):
             return
         command = self.image.moved(rest)
-        if not AS_ROOT:  # only root gives a folder away
+        if not AS_ROOT:  # only root may change the owner of a folder
             command = re.sub(r"-[og] \d+ ", "", command)
         done = subprocess.run(
             command, shell=True, cwd=self.image.workdir, env=self.image.environment, umask=0o022,
@@ -215,7 +214,7 @@ class Build:
 
 
 def build(project: Path, folder: Path, workspace: Path | None = None) -> Image:
-    """Make the image of a project in a folder; `workspace` is one more context of that name."""
+    """Build the image of a project in a folder; `workspace` is an additional build context."""
     return Build(project, folder, workspace).whole()
 
 
@@ -230,19 +229,19 @@ class Service:
     settings: dict[str, str]
 
     def said(self, text: str, times: int) -> bool:
-        """Wait until the log holds a text, once for each worker."""
+        """Wait until the log contains a text once for each worker."""
         deadline = time.monotonic() + 20
         while self.log.read_text().count(text) < times and time.monotonic() < deadline:
             time.sleep(0.02)
         return self.log.read_text().count(text) == times
 
     def check(self) -> int:
-        """Run the health check of the image, and give its exit code."""
+        """Run the health check of the image, and return its exit code."""
         command = [part.replace("8000", str(self.port)) for part in self.image.healthcheck]
         return self.image.run(*command, **self.settings).returncode
 
     def signal(self, name: str) -> None:
-        """Send a signal to process 1 of the image; one that has ended gets nothing."""
+        """Send a signal to process 1 of the image, unless it has ended."""
         pid = self.process.pid
         if CONTAINED:  # the process is `unshare`, which waits for its only child
             children = Path(f"/proc/{pid}/task/{pid}/children")
@@ -251,13 +250,13 @@ class Service:
             os.kill(pid, signal.Signals[name])
 
     def stop(self) -> None:
-        """Ask it to stop as an engine would."""
+        """Stop the image as a container engine would."""
         self.signal(self.image.stop_signal)
 
 
 @contextmanager
 def serving(image: Image, command: list[str], **settings: str) -> Iterator[Service]:
-    """Keep the command of an image running, on a free port."""
+    """Keep the command of an image running on a free port."""
     port = free_port()
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log"

@@ -1,7 +1,7 @@
-"""A real engine of containers: podman builds the rendered image and runs what `compose.yaml` says.
+"""A real container engine: podman builds the rendered image and runs `compose.yaml`.
 
-Where the base images cannot be pulled, Debian's unstable stands in for them, with what
-`compose.yaml` uses of the official ones: variables, data folder, health command.
+If the base images cannot be pulled, Debian unstable replaces them, with everything that
+`compose.yaml` uses of the official images: variables, data folder, health command.
 """
 
 import os
@@ -26,7 +26,7 @@ from processes import clean_environment, free_port
 from servers import AS_ROOT
 
 PACKAGES = "podman buildah runc netavark aardvark-dns iptables debootstrap"
-# Short names are those of Docker Hub, whose official images are in `library`.
+# Short names are resolved on Docker Hub, whose official images are in `library`.
 LIBRARY = "docker.io/library"
 UNSTABLE = "localhost/unstable"
 
@@ -80,12 +80,12 @@ fi
 exec mariadbd --no-defaults --user=mysql --datadir=$data --bind-address=0.0.0.0
 """
 ENTRYPOINTS = {"postgres": POSTGRESQL, "mysql": MYSQL, "mariadb": MARIADB}
-# A mirror may be older than its list says that it may be.
+# The package list of a mirror may have expired.
 INSTALL = f"""FROM {UNSTABLE}
 RUN apt-get update -qq -o Acquire::Check-Valid-Until=false \\
     && apt-get install -y -qq --no-install-recommends"""
-# By the name of the image without its tag. The certificates are those of the machine, which may
-# trust one of its own.
+# Keyed by the name of the image without its tag. The certificates are copied from the machine,
+# which may trust an additional one.
 STAND_INS = {
     "python": f"""{INSTALL} ca-certificates python{{version}}-venv
 RUN python{{version}} -m venv /usr/local
@@ -108,7 +108,7 @@ RUN chmod +x /usr/local/bin/healthcheck.sh
 }
 
 
-# Without systemd, and within the limits of a machine that may itself be a container.
+# These options need no systemd, and work on a machine that is itself a container.
 CONFIGURATION = """[containers]
 default_ulimits = ["nofile=1024:4096", "nproc=1024:1024"]
 log_driver = "k8s-file"
@@ -125,15 +125,15 @@ network_backend = "netavark"
 
 @dataclass
 class Podman:
-    """An engine with images, containers and networks of its own, in one folder."""
+    """An engine with its own images, containers and networks, in one folder."""
 
     folder: Path
-    made: dict[str, str] = field(default_factory=dict)  # what each base image is
+    made: dict[str, str] = field(default_factory=dict)  # base image → its origin
 
     def __call__(
         self, *command: str | Path, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command of podman; its output is the message of a failure."""
+        """Run a podman command; if it fails, its output is the message."""
         done = subprocess.run(
             [
                 "podman", "--root", self.folder / "images", "--runroot", self.folder / "running",
@@ -151,7 +151,7 @@ class Podman:
         return self(kind, "exists", name, check=False).returncode == 0
 
     def need(self, image: str) -> str:
-        """Pull an image, or make what stands in for it; say which of both it is."""
+        """Pull an image or make its replacement, and return its origin."""
         if image not in self.made:
             self.made[image] = self.pull_or_make(image)
         return self.made[image]
@@ -166,7 +166,7 @@ class Podman:
         return "a stand-in made of Debian's unstable"
 
     def stand_in(self, image: str, full: str) -> None:
-        """Make an image of the same name, of the release that the tag names if there is one."""
+        """Make an image of the same name, with the release of its tag if there is one."""
         if not self.exists("image", UNSTABLE):
             self.bootstrap()
         name, _, tag = image.partition(":")
@@ -184,7 +184,7 @@ class Podman:
         self("build", "--network=host", "--pull=never", "--tag", full, context)
 
     def bootstrap(self) -> None:
-        """Make an image of the smallest Debian."""
+        """Make an image of a minimal Debian."""
         targets = ("$(REPO_URI)", "Label: Debian", "Created-By: Packages")
         mirror, *_ = subprocess.run(
             ["apt-get", "indextargets", "--format", *targets],
@@ -206,7 +206,7 @@ class Podman:
 
 @contextmanager
 def podman() -> Iterator[Podman]:
-    """Keep an engine of our own, or skip and say what is missing."""
+    """Yield an engine for the tests, or skip and name what is missing."""
     if not all(map(shutil.which, ("podman", "runc", "iptables"))):
         pytest.skip(f"there is no podman with runc and iptables: apt install {PACKAGES}")
     if not AS_ROOT:
@@ -222,14 +222,14 @@ def podman() -> Iterator[Podman]:
 
 
 class Compose:
-    """Does with podman what a `compose.yaml` says.
+    """Runs the services of a `compose.yaml` with podman.
 
-    Not podman-compose, which waits for a healthy database only with podman 4.6, and takes every
-    end of the migrations for a good one.
+    podman-compose is not used: it waits for a healthy database only with podman 4.6, and it
+    ignores the exit code of the migrations.
     """
 
     def __init__(self, engine: Podman, project: Path, **variables: str) -> None:
-        """Read the file; what it publishes is published on free ports."""
+        """Read the file, and replace its published ports with free ones."""
         self.engine, self.project = engine, project
         self.name = f"test-{uuid4().hex[:8]}"
         text = re.sub(
@@ -241,26 +241,26 @@ class Compose:
         self.port = free_port()
 
     def of(self, service: str) -> str:
-        """Name the container of a service."""
+        """Return the name of the container of a service."""
         return f"{self.name}-{service}"
 
     def build(self) -> None:
-        """Build the image of the project, when the images that it starts from are there."""
+        """Build the image of the project, after its base images."""
         self.bases()
-        # Docker's format: the other has no health checks.
+        # Docker's format, because the OCI format has no health checks.
         options = ("--format=docker", "--network=host", "--pull=never", "--tag")
         image = f"localhost/{self.services['app']['image']}"
         self.engine("build", *options, image, self.project)
 
     def bases(self) -> dict[str, str]:
-        """Say of all images that are not built here what they are."""
+        """Describe all images that are not built here."""
         dockerfile = (self.project / "Dockerfile").read_text()
         named = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
         named += [it["image"] for it in self.services.values() if "build" not in it]
         return {image: self.engine.need(image) for image in dict.fromkeys(named)}
 
     def up(self) -> None:
-        """Start all services, each when the conditions of `depends_on` are met."""
+        """Start each service when the conditions of its `depends_on` are met."""
         if not self.engine.exists("network", self.name):
             self.engine("network", "create", self.name)
         self.start("app")
@@ -279,7 +279,7 @@ class Compose:
         self.engine("run", "--detach", *self.options(name))
 
     def options(self, name: str) -> list[str]:
-        """Translate a service; a key that is not known here is an error."""
+        """Translate a service to options of podman; an unknown key is an error."""
         service = dict(self.services[name])
         service.pop("depends_on", None)
         service.pop("restart", None)
@@ -311,7 +311,7 @@ class Compose:
         return [*options, image, *command]
 
     def wait_until_healthy(self, name: str) -> None:
-        """Run the health check, as systemd would for podman where there is one."""
+        """Run the health check, which podman leaves to systemd."""
         deadline = time.monotonic() + 120
         while True:
             done = self.engine("healthcheck", "run", self.of(name), check=False)
@@ -322,11 +322,11 @@ class Compose:
             time.sleep(0.5)
 
     def client(self) -> httpx2.Client:
-        """Talk to the service, at the address that is published."""
+        """Return a client of the service at its published address."""
         return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
 
     def inside(self, name: str, command: str) -> str:
-        """Run a line of shell in a container, and give what it prints."""
+        """Run a shell command in a container, and return its output."""
         return self.engine("exec", self.of(name), "sh", "-c", command).stdout.strip()
 
     def wait_for(self, name: str, text: str) -> None:
@@ -344,7 +344,7 @@ class Compose:
         return int(self.engine("inspect", "--format", form, self.of(name)).stdout)
 
     def down(self, *, volumes: bool = False) -> None:
-        """Stop and remove all containers; volumes outlive them."""
+        """Stop and remove all containers, and keep volumes."""
         for name in ("app", "migrate", "db"):
             self.engine("stop", "--ignore", self.of(name), check=False)
             self.engine("rm", "--force", "--ignore", self.of(name))
@@ -355,7 +355,7 @@ class Compose:
 
 @contextmanager
 def running(compose: Compose) -> Iterator[Compose]:
-    """Keep all services of a file running, and leave nothing of them."""
+    """Keep all services of a file running, and remove everything afterwards."""
     try:
         compose.up()
         yield compose

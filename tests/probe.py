@@ -1,6 +1,6 @@
-"""Endpoints that make faults, copied into a rendered project and served beside its own.
+"""Endpoints that cause faults, copied into a rendered project and added to its own.
 
-Written for async sessions; `await` and `async` are taken out for sync ones.
+Written for async sessions; `await` and `async` are removed for sync ones.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from fastapi import BackgroundTasks, Request
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-# A statement that takes its time on the server; SQLite has none.
+# A statement that sleeps on the server; SQLite has none.
 PAUSES = {
     "postgresql": text("SELECT pg_sleep(:seconds)"),
-    # Alone, it would give 1 where the server ends it.
+    # `SELECT sleep()` alone would return 1 instead of an error when the server ends it.
     "mysql": text("SELECT 1 WHERE sleep(:seconds) = 0"),
     "mariadb": text("SELECT sleep(:seconds)"),
 }

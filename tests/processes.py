@@ -1,4 +1,4 @@
-"""Processes: commands in rendered projects, and services that they start."""
+"""Processes: commands in rendered projects, and services that are started there."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ import pytest
 
 
 def clean_environment() -> dict[str, str]:
-    """Give the environment of this process without what it says of our own Python."""
+    """Return the environment of this process without the variables of its own Python."""
     ours = {"DATABASE_URL", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"}
     return {key: value for key, value in os.environ.items() if key not in ours}
 
@@ -24,7 +24,7 @@ def clean_environment() -> dict[str, str]:
 def run(
     *command: str | Path, cwd: Path, check: bool = True, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in a project; its output is the message of a failure."""
+    """Run a command in a project; if it fails, its output is the message."""
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -43,9 +43,9 @@ UV = os.environ.get("UV") or shutil.which("uv") or "uv"
 
 
 def find_python(version: str) -> str | None:
-    """Find an interpreter as uv does, among those of pyenv too, or let uv download it."""
+    """Find an interpreter as uv does, also those of pyenv, or let uv download it."""
     folders = [os.environ["PATH"]]
-    if shutil.which("pyenv"):  # whose own commands answer for the chosen versions only
+    if shutil.which("pyenv"):  # its commands work only for the selected versions
         versions = Path(run("pyenv", "root", cwd=Path.cwd()).stdout.strip()) / "versions"
         folders += [str(path) for path in sorted(versions.glob("*/bin"))]
     find = partial(
@@ -60,7 +60,7 @@ def find_python(version: str) -> str | None:
 
 
 def install(folder: Path, python: str, projects: list[Path]) -> Path:
-    """Make an environment of what some `pyproject.toml` ask for; its tools are in one folder."""
+    """Install what some `pyproject.toml` require, and return the folder of the tools."""
     run(UV, "venv", "--quiet", "--python", python, folder, cwd=folder.parent)
     requirements = [part for file in projects for part in ("--requirement", file)]
     run(
@@ -71,7 +71,7 @@ def install(folder: Path, python: str, projects: list[Path]) -> Path:
 
 
 def free_port() -> int:
-    """Find a port that no process listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -81,7 +81,7 @@ def free_port() -> int:
 def wait_for_port(
     port: int, process: subprocess.Popen[str] | subprocess.Popen[bytes], log: Path
 ) -> None:
-    """Wait until a process of ours answers on a port, or show what it said."""
+    """Wait until a process listens on a port, or fail with its output."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as client:
@@ -102,7 +102,7 @@ for command in sys.argv[1:]:
 def alembic(
     project: Path, environment: Path, url: str, *commands: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run commands of Alembic, one after the other, in one process."""
+    """Run Alembic commands one after the other in one process."""
     return run(environment / "python", "-c", ALEMBIC, *commands, cwd=project, DATABASE_URL=url)
 
 
@@ -125,7 +125,7 @@ for call in calls:
 
 
 def create_database(project: Path, environment: Path, url: str, *words: str) -> None:
-    """Make a database by the project's own means; SQLite makes its file by itself."""
+    """Create a database with the project's own command; SQLite creates its file by itself."""
     if not url.startswith("sqlite"):
         run(
             environment / "python", "-c", DROP_AND_CREATE, url, *words,
@@ -134,7 +134,7 @@ def create_database(project: Path, environment: Path, url: str, *words: str) -> 
 
 
 def drop_database(project: Path, environment: Path, url: str) -> None:
-    """Drop a database of a server, if it is there."""
+    """Drop a database on a server, if it exists."""
     create_database(project, environment, url, "drop")
 
 
@@ -160,7 +160,7 @@ asyncio.run(main())
 def in_project(
     project: Path, environment: Path, *statements: str, seconds: float = 0
 ) -> list[str | Path]:
-    """Give a command that runs statements in one transaction, which stays open for a while."""
+    """Return a command that runs statements in one transaction, and keeps it open for a while."""
     source = IN_PROJECT
     if "async_sessionmaker" not in (project / "app/database/sessions.py").read_text():
         source = source.replace("asyncio.run(main())", "main()").replace("await ", "")
@@ -169,20 +169,20 @@ def in_project(
 
 
 def execute(project: Path, environment: Path, url: str, *statements: str) -> str:
-    """Run statements in one transaction by the project's own means; give the rows, one a line."""
+    """Run statements in one transaction in the project; return the rows, one per line."""
     command = in_project(project, environment, *statements)
     return run(*command, cwd=project, DATABASE_URL=url, PYTHONPATH=".").stdout
 
 
 def prepare(rendered: Path, project: Path, environment: Path, url: str) -> None:
-    """Copy a project, make its database, and bring that to its newest revision."""
+    """Copy a project, create its database, and upgrade it to the newest revision."""
     shutil.copytree(rendered, project, dirs_exist_ok=True)
     create_database(project, environment, url)
     alembic(project, environment, url, "upgrade head")
 
 
 def with_probe(rendered: Path, project: Path, environment: Path, url: str) -> None:
-    """Copy a project and put the endpoints of `probe.py` beside its own."""
+    """Copy a project and add the endpoints of `probe.py`."""
     prepare(rendered, project, environment, url)
     source = (Path(__file__).parent / "probe.py").read_text()
     if "async_sessionmaker" not in (project / "app/database/sessions.py").read_text():
@@ -203,11 +203,11 @@ def serving(  # noqa: PLR0913
     graceful: int | None = None,
     **settings: str,
 ) -> Iterator[httpx2.Client]:
-    """Keep `fastapi run` running, give a client of it, and stop it as a supervisor would.
+    """Keep `fastapi run` running, yield a client of it, and stop it as a supervisor would.
 
-    Where `graceful` gives the seconds that a shutdown waits for requests, `uvicorn` is run, as
-    in the image. The log may hold no traceback unless `tracebacks` expects some, and says in
-    the end that the process stopped in order.
+    With `graceful`, the seconds that a shutdown waits for requests, `uvicorn` is run as in the
+    image. The log must contain no traceback unless `tracebacks` is set, and must end with the
+    message of a graceful shutdown.
     """
     port = free_port()
     log = project / f"{port}.log"

@@ -1,4 +1,4 @@
-"""Real database servers that a test may stop, kill and start again."""
+"""Real database servers that a test may stop, kill and restart."""
 
 import os
 import shutil
@@ -25,25 +25,25 @@ AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 class Server(Protocol):
-    """What tests may do to a server."""
+    """What tests can do with a server."""
 
-    address: str  # the part of a URL behind `dialect+driver:`
+    address: str  # the part of a URL after `dialect+driver:`
 
     def start(self) -> None:
-        """Start it, and return when it answers."""
+        """Start it, and return when it accepts connections."""
 
     def stop(self) -> None:
-        """Stop it in order, and return when it is gone."""
+        """Shut it down, and return when it has ended."""
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
 
 
 class PostgreSQL:
-    """The server of the wheel, on a Unix socket in a folder (a port on Windows)."""
+    """The server of the embedded wheel, on a Unix socket in a folder (a port on Windows)."""
 
     def __init__(self, folder: str) -> None:
-        """Make the data folder, and start."""
+        """Create the data folder, and start the server."""
         self.server = get_server(folder, cleanup_mode=None)
         self.address = self.server.get_uri().partition(":")[2]
 
@@ -59,17 +59,17 @@ class PostgreSQL:
         pid = self.server.get_pid()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        time.sleep(1)  # its children notice
-        # Where no parent reaps the process, its files would keep a new one from starting.
+        time.sleep(1)  # its child processes end
+        # If no parent reaps the process, its files would prevent a new start.
         for file in ("postmaster.pid", ".s.PGSQL.5432.lock"):
             Path(self.server.pgdata, file).unlink(missing_ok=True)
 
 
 class MariaDB:
-    """A `mariadbd` of the machine, on a port of its own."""
+    """A `mariadbd` of the machine, on a free port."""
 
     def __init__(self, folder: str, *options: str) -> None:
-        """Make the data folder, and start."""
+        """Create the data folder, and start the server."""
         self.folder = Path(folder)
         self.options = options
         self.port = free_port()
@@ -106,14 +106,14 @@ class MariaDB:
 
 
 class MySQL:
-    """A `mysqld` of MySQL itself, on a port of its own, where root has a password.
+    """A `mysqld` of MySQL itself, on a free port, with a password for root.
 
-    It has no certificate unless an option names one, so that every driver logs in over plain TCP.
-    Its password is not that of development, which production refuses.
+    It has no certificate unless an option names one, so every driver logs in over plain TCP.
+    Its password differs from the development password, which production refuses.
     """
 
     def __init__(self, folder: str, *options: str) -> None:
-        """Make the data folder, and start."""
+        """Create the data folder, and start the server."""
         self.folder = Path(folder)
         self.port = free_port()
         self.address = f"//root:testing@127.0.0.1:{self.port}/"
@@ -124,7 +124,7 @@ class MySQL:
         ]  # fmt: skip
         self.options = options
         users = self.folder / "users.sql"
-        # As in the image: from every host, not by the socket alone.
+        # As in the image: root may log in from every host, not only through the socket.
         users.write_text(
             "RENAME USER root@localhost TO root@'%';\nALTER USER root@'%' IDENTIFIED BY 'testing';\n"
         )
@@ -145,7 +145,7 @@ class MySQL:
                 stderr=output,
             )  # fmt: skip
         wait_for_port(self.port, self.process, log)
-        # It listens before it answers.
+        # It listens before it accepts logins.
         with socket.create_connection(("127.0.0.1", self.port), timeout=60) as client:
             client.recv(1)
 
@@ -160,7 +160,7 @@ class MySQL:
 
 @cache
 def mysqld() -> str | None:
-    """Find the `mysqld` of MySQL on the PATH; that of MariaDB's packages is a link to `mariadbd`."""
+    """Find MySQL's `mysqld` on the PATH; the one of MariaDB is a link to `mariadbd`."""
     for folder in os.environ["PATH"].split(os.pathsep):
         found = shutil.which("mysqld", path=folder)
         if found and "MariaDB" not in run(found, "--version", cwd=Path()).stdout:
@@ -170,10 +170,10 @@ def mysqld() -> str | None:
 
 @contextmanager
 def postgresql_server() -> Iterator[PostgreSQL]:
-    """Keep a PostgreSQL of our own.
+    """Keep a PostgreSQL server running.
 
-    Not in pytest's own folder: a pytest in a rendered project takes others' right to read
-    that away, and the server is not run by root.
+    Its folder is not pytest's: the pytest of a rendered project makes that unreadable for others,
+    and the server does not run as root.
     """
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         server = PostgreSQL(folder)
@@ -185,7 +185,7 @@ def postgresql_server() -> Iterator[PostgreSQL]:
 
 @contextmanager
 def mariadb_server(*options: str) -> Iterator[MariaDB]:
-    """Keep a MariaDB of our own, or skip and say what is missing."""
+    """Keep a MariaDB server running, or skip and name what is missing."""
     if not all(map(shutil.which, ("mariadbd", "mariadb-install-db"))):
         pytest.skip("MARIADB_URL is not set, and there is no mariadbd to start")
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -198,7 +198,7 @@ def mariadb_server(*options: str) -> Iterator[MariaDB]:
 
 @contextmanager
 def mysql_server(*options: str) -> Iterator[MySQL]:
-    """Keep a MySQL of our own, or skip and say what is missing."""
+    """Keep a MySQL server running, or skip and name what is missing."""
     if not mysqld():
         pytest.skip(
             "MYSQL_URL names a server that is not ours to stop or to configure, and there is no "
@@ -215,7 +215,7 @@ def mysql_server(*options: str) -> Iterator[MySQL]:
 
 
 def flush_logins(address: str) -> None:
-    """Let MySQL forget who has logged in: it asks for less at the next time."""
+    """Clear MySQL's login cache: a cached login needs fewer steps."""
     url = urlsplit(address)
     with pymysql.connect(
         host=url.hostname, port=url.port or 3306,
@@ -225,7 +225,7 @@ def flush_logins(address: str) -> None:
 
 
 def with_own_password(url: str) -> str:
-    """Make a login of its own where a URL has the password that production refuses."""
+    """Create another login if the URL has the password that production refuses."""
     parts = urlsplit(url)
     if parts.password != "secret":
         return url
@@ -244,7 +244,7 @@ def with_own_password(url: str) -> str:
 
 @contextmanager
 def mysql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
-    """Keep a MySQL that takes nothing but TLS, at two addresses; give the first."""
+    """Keep a MySQL with two addresses that accepts only TLS; yield the first address."""
     with mysql_server(
         "--bind-address=127.0.0.1,127.0.0.2", "--require-secure-transport=ON",
         f"--ssl-cert={certificate}", f"--ssl-key={key}",
@@ -254,7 +254,7 @@ def mysql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
 
 @contextmanager
 def mariadb_with_tls(certificate: Path, key: Path) -> Iterator[str]:
-    """Keep a MariaDB that takes nothing but TLS, at two addresses; give the first."""
+    """Keep a MariaDB with two addresses that accepts only TLS; yield the first address."""
     with mariadb_server(
         "--bind-address=127.0.0.1,127.0.0.2", "--require-secure-transport=ON",
         f"--ssl-cert={certificate}", f"--ssl-key={key}",
@@ -264,9 +264,10 @@ def mariadb_with_tls(certificate: Path, key: Path) -> Iterator[str]:
 
 @contextmanager
 def postgresql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
-    """Keep a PostgreSQL that takes nothing but TLS, at two addresses; give the first.
+    """Keep a PostgreSQL with two addresses that accepts only TLS; yield the first address.
 
-    It is one of the machine, for that of the wheel was built without TLS, and no root either.
+    It is a server of the machine, because the embedded one is built without TLS.
+    The server does not run as root.
     """
     folders = [os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
     initdb = shutil.which("initdb", path=os.pathsep.join(folders))
@@ -307,5 +308,5 @@ def postgresql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
             wait_for_port(port, process, log)
             yield f"//postgres:@127.0.0.1:{port}/"
         finally:
-            process.send_signal(signal.SIGINT)  # "fast": it waits for no client
+            process.send_signal(signal.SIGINT)  # a fast shutdown: it does not wait for clients
             process.wait(60)

@@ -1,4 +1,4 @@
-"""Questions: what is asked, what is derived, what is refused."""
+"""Questions: what is asked, derived and refused."""
 
 import os
 import re
@@ -30,7 +30,7 @@ Bake = Callable[..., Result]
 
 TAG_OPEN, TAG_CLOSE = "{% raw %}", "{% endraw %}"
 
-# Answer → a word of the sentence that refuses it.
+# Answer → a word of the error message that refuses it.
 HOSTILE_SLUGS = {
     "": "already exists",
     ".": "already exists",
@@ -77,7 +77,7 @@ HOSTILE_TEXTS = {
 
 
 def literal(answer: str) -> str:
-    """Keep Jinja away from an answer that is given as key=value, as it is from a typed one."""
+    """Escape an answer for key=value, which Cookiecutter renders with Jinja, unlike a typed one."""
     return f"{TAG_OPEN}{answer}{TAG_CLOSE}" if "{" in answer else answer
 
 
@@ -88,7 +88,7 @@ def test_a_hostile_slug_is_refused(slug: str, word: str, output: Path) -> None:
     assert [path for path in output.iterdir() if path.name != "a"] == []
 
 
-# What Python or YAML may give, and what the sentence says that it should be.
+# Answers that Python or YAML may pass, and the error messages for them.
 MISTYPED = [
     (
         "telemetry",
@@ -110,7 +110,7 @@ MISTYPED = [
 
 
 @pytest.mark.parametrize(("key", "answer", "sentence"), MISTYPED)
-def test_an_answer_of_another_type_is_refused(
+def test_an_answer_of_the_wrong_type_is_refused(
     key: str, answer: object, sentence: str, cookies: Cookies, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert cookies.bake({"project_slug": "stock", key: answer}).exit_code != 0
@@ -123,7 +123,7 @@ RESERVED = [(name, database) for database, row in DATABASES.items() for name in 
 
 
 @pytest.mark.parametrize(("name", "database"), RESERVED)
-def test_a_database_of_the_server_itself_is_refused(
+def test_a_reserved_database_name_is_refused(
     name: str, database: str, bake: Bake, capfd: pytest.CaptureFixture[str]
 ) -> None:
     slug = name.replace("_", "-")
@@ -133,7 +133,7 @@ def test_a_database_of_the_server_itself_is_refused(
     assert said in capfd.readouterr().err
 
 
-def test_a_database_of_another_server_may_have_that_name(bake: Bake) -> None:
+def test_a_name_reserved_only_by_another_database_is_accepted(bake: Bake) -> None:
     assert bake(project_slug="sys", database="postgresql").exit_code == 0
 
 
@@ -152,7 +152,7 @@ def test_a_hostile_text_is_refused(key: str, text: str, word: str, bake: Bake) -
     assert result.project_path is None
 
 
-def test_the_sentence_names_the_answer_and_its_fault(output: Path) -> None:
+def test_the_error_message_names_the_answer_and_the_reason(output: Path) -> None:
     for text, word in HOSTILE_TEXTS.items():
         done = cookiecutter(output, project_slug="my-api", description=literal(text))
         assert_refused(done, output, word)
@@ -160,11 +160,11 @@ def test_the_sentence_names_the_answer_and_its_fault(output: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "email"), [("", "me@example.com"), ("Me", "me"), ("Me", "a@b@c")])
-def test_an_email_address_is_refused(name: str, email: str, bake: Bake) -> None:
+def test_an_invalid_author_is_refused(name: str, email: str, bake: Bake) -> None:
     assert bake(full_name=name, email=email).exit_code != 0
 
 
-def test_every_objection_is_made_at_once(output: Path) -> None:
+def test_all_errors_are_reported_at_once(output: Path) -> None:
     done = cookiecutter(
         output, project_name='a"b', project_slug="A", driver="oracledb", full_name="a\\b", email="?"
     )
@@ -188,13 +188,13 @@ def test_an_unusual_name_is_kept(name: str, bake: Bake) -> None:
 
 @pytest.mark.parametrize("database", DATABASES)
 @pytest.mark.parametrize("session", QUESTIONS["session"])
-def test_the_usual_driver_comes_first(session: str, database: str, bake: Bake) -> None:
+def test_the_first_driver_is_the_default(session: str, database: str, bake: Bake) -> None:
     result = bake(session=session, database=database)
     assert result.exit_code == 0
     assert result.context["driver"] == next(iter(DATABASES[database][session]))
 
 
-# Allowed, and full of what a shell would act on.
+# Valid answers, full of characters that a shell would interpret.
 UNUSUAL = {
     "project_name": "O'Brien & Sons; #1 $(touch owned)",
     "project_slug": "o-brien",
@@ -268,7 +268,7 @@ def test_typed_answers_are_not_lost(output: Path) -> None:
     } <= {*answers}  # fmt: skip
 
 
-def test_the_printed_command_names_what_was_checked_out(output: Path) -> None:
+def test_the_printed_command_has_the_checkout(output: Path) -> None:
     repository = output.parents[1] / "repository"
     ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__")
     shutil.copytree(ROOT, repository, ignore=ignored)
@@ -286,7 +286,7 @@ def test_the_printed_command_names_what_was_checked_out(output: Path) -> None:
     assert shell(output, line.replace("'...'", "aiosqlite")).returncode == 0
 
 
-# What a person may have in a folder, some of it under names that the template has too.
+# Files that a user may have in a folder, some with names that the template has too.
 OWN_FILES = {
     "README.md": "mine",
     ".env": "DATABASE_URL=mine",
@@ -310,7 +310,7 @@ OWN_FILES = {
         ({".env": "mine"}, ("-f", "-s"), "render into another folder and compare"),
     ],
 )
-def test_a_folder_that_holds_files_is_left_as_it_is(
+def test_a_folder_that_contains_files_is_left_unchanged(
     own: dict[str, str], options: tuple[str, ...], word: str, output: Path
 ) -> None:
     for name, text in own.items():
@@ -324,7 +324,7 @@ def test_a_folder_that_holds_files_is_left_as_it_is(
     assert contents(output) == before
 
 
-def test_a_folder_that_exists_costs_no_answers(output: Path) -> None:
+def test_an_existing_folder_loses_no_answers(output: Path) -> None:
     (output / "stock").mkdir()
     done = cookiecutter(output, project_name="Stock", session="sync", license="none")
     assert "directory already exists" in done.stdout
@@ -333,7 +333,7 @@ def test_a_folder_that_exists_costs_no_answers(output: Path) -> None:
     assert (output.parents[1] / "elsewhere/stock/pyproject.toml").exists()
 
 
-def test_the_printed_commands_compare_with_what_is_there(output: Path) -> None:
+def test_the_printed_commands_compare_with_the_existing_project(output: Path) -> None:
     assert cookiecutter(output, project_name="Stock & Co").returncode == 0
     project = output / "stock-co"
     run("git", "init", "--quiet", cwd=project)
@@ -368,8 +368,8 @@ def test_an_empty_folder_or_repository_is_rendered_into(git: bool, output: Path)
     assert (project / ".git").exists() == git
 
 
-def test_cruft_renders_by_the_same_hooks(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """cruft calls this function, and tells the hooks no folder: it renders in a temporary one."""
+def test_cruft_runs_the_same_hooks(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """cruft calls this function with a temporary folder, which the hooks must not print."""
     context = generate_context(str(ROOT / "cookiecutter.json"))
     context["cookiecutter"] = prompt_for_config(context, no_input=True) | {"_template": str(ROOT)}
     generate_files(str(ROOT), context, str(tmp_path), overwrite_if_exists=True)
@@ -395,7 +395,7 @@ def test_driver_must_serve_the_session(session: str, database: str, output: Path
     assert f"choose {' or '.join(sorted(serving))}" in done.stdout
 
 
-def test_what_was_made_is_said(output: Path) -> None:
+def test_the_output_describes_the_project(output: Path) -> None:
     done = cookiecutter(output, session="sync", database="postgresql", driver="psycopg2")
     assert done.returncode == 0
     assert "my-api: sync sessions on postgresql, driver psycopg2" in done.stdout
@@ -404,7 +404,7 @@ def test_what_was_made_is_said(output: Path) -> None:
 
 @pytest.mark.parametrize("docker", ["yes", "no"])
 @pytest.mark.parametrize("database", DATABASES)
-def test_the_first_commands_are_those_of_the_readme(
+def test_the_printed_commands_are_those_of_the_readme(
     database: str, docker: str, output: Path
 ) -> None:
     done = cookiecutter(output, database=database, docker=docker)
@@ -429,7 +429,7 @@ def test_the_printed_cd_leads_into_the_project(folder: str, relative: bool, tmp_
     assert there.stdout.splitlines() == ["pyproject.toml", str(output / "my-api")]
 
 
-def test_a_path_that_cannot_be_printed_costs_no_project(tmp_path: Path) -> None:
+def test_a_project_is_rendered_even_if_its_path_cannot_be_printed(tmp_path: Path) -> None:
     output = tmp_path / "home" / "é"
     output.mkdir(parents=True)
     done = run(
@@ -440,7 +440,7 @@ def test_a_path_that_cannot_be_printed_costs_no_project(tmp_path: Path) -> None:
     assert (output / "my-api" / "pyproject.toml").exists()
 
 
-def test_a_mistyped_option_shows_in_what_was_made(output: Path) -> None:
+def test_a_mistyped_option_shows_in_the_output(output: Path) -> None:
     done = cookiecutter(output, databse="postgresql")
     assert "my-api: async sessions on sqlite, driver aiosqlite" in done.stdout
 
@@ -454,8 +454,8 @@ def test_every_choice_has_a_label() -> None:
     assert QUESTIONS["database"] == list(DATABASES)
 
 
-def test_the_label_of_driver_lists_the_others() -> None:
-    """The usual one of these answers is what the prompt shows as its default."""
+def test_the_driver_prompt_lists_the_other_drivers() -> None:
+    """The prompt shows the first driver as its default."""
     for database, row in DATABASES.items():
         lines = [it for it in QUESTIONS["__prompts__"]["driver"].splitlines() if row["label"] in it]
         others = {
@@ -467,15 +467,15 @@ def test_the_label_of_driver_lists_the_others() -> None:
 
 
 def test_an_answer_that_depends_on_others_is_asked_last() -> None:
-    """A wrong one is refused at once then, not after questions that it makes useless."""
+    """So a wrong answer is refused immediately, not after further questions."""
     assert [key for key in QUESTIONS if not key.startswith("_")][-1] == "driver"
 
 
 @pytest.mark.parametrize("fitting", DRIVERS, ids=str)
-def test_a_fitting_driver_is_taken_however_it_is_given(
+def test_a_valid_driver_is_accepted_from_every_source(
     fitting: Combination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the prompt, by `driver=`, by a user's defaults, and by cruft from what it stored."""
+    """From the prompt, `driver=`, the user's defaults, and the answers that cruft stored."""
 
     def context(**given: dict[str, str]) -> dict[str, dict[str, object]]:
         found: dict[str, dict[str, object]] = generate_context(
@@ -502,7 +502,7 @@ def test_a_fitting_driver_is_taken_however_it_is_given(
 
 
 def test_options_are_listed_with_their_answers() -> None:
-    """The hook is given one answer, not the choices."""
+    """The hook gets only the answer, not the choices."""
     for key, answers in QUESTIONS["_options"].items():
         default = QUESTIONS[key]
         assert answers == (default if isinstance(default, list) else [True, False])

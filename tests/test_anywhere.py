@@ -1,4 +1,4 @@
-"""Rendered from anywhere: other releases, stored answers, strict machines, jobs of CI."""
+"""Rendering elsewhere: other releases, stored answers, strict machines, CI jobs."""
 
 import json
 import re
@@ -48,13 +48,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def expected(home: Path) -> dict[Path, bytes]:
-    """What every other way to give the same answers must render, byte by byte."""
+    """The files that every other way to give the same answers must render, byte by byte."""
     return contents(home / "made" / "output")
 
 
 @pytest.fixture(scope="module")
 def stored(home: Path) -> dict[str, Any]:
-    """What Cookiecutter stored for `--replay`, of the questions and of the tables."""
+    """What Cookiecutter stored for `--replay`: answers and tables."""
     (file,) = (home / "replay").iterdir()
     context: dict[str, Any] = json.loads(file.read_text())["cookiecutter"]
     return context
@@ -63,7 +63,7 @@ def stored(home: Path) -> dict[str, Any]:
 def replay(
     output: Path, answers: dict[str, Any], *options: str
 ) -> subprocess.CompletedProcess[str]:
-    """Render what a file holds that was stored for `--replay`."""
+    """Render from a file with the context of a `--replay`."""
     file = output.parents[1] / "stored.json"
     file.write_text(json.dumps({"cookiecutter": answers}))
     return run(
@@ -72,7 +72,7 @@ def replay(
     )  # fmt: skip
 
 
-# What distributions and old environments have.
+# Versions in distributions and old environments.
 OLD = ["2.6.0", *(pytest.param(it, marks=pytest.mark.full) for it in ("1.7.3", "2.1.1", "2.4.0"))]
 
 
@@ -89,7 +89,7 @@ def test_an_older_cookiecutter_is_refused(version: str, output: Path) -> None:
 
 
 @pytest.mark.full
-def test_the_oldest_cookiecutter_that_is_taken_renders_the_same(output: Path) -> None:
+def test_the_oldest_supported_cookiecutter_renders_the_same(output: Path) -> None:
     given = {"session": "sync", "database": "mariadb", "docker": "no", "telemetry": "yes"}
     expected = output.parent / "expected"
     assert render_by(release("2.7.0"), output, **given).returncode == 0
@@ -123,7 +123,7 @@ def lack_an_option(tables: dict[str, Any]) -> None:
         pytest.param(lack_an_option, marks=pytest.mark.full),
     ],
 )
-def test_answers_of_another_version_are_refused(
+def test_answers_stored_by_another_version_are_refused(
     differ: Callable[[dict[str, Any]], None],
     stored: dict[str, Any],
     expected: dict[Path, bytes],
@@ -141,7 +141,7 @@ def test_answers_of_another_version_are_refused(
 def assert_both_printed_ways_render(
     done: subprocess.CompletedProcess[str], expected: dict[Path, bytes], output: Path
 ) -> None:
-    """The command with `key=value`, and the file of answers with its command."""
+    """One way is a command with `key=value`, the other a file of answers with its command."""
     given, with_file = [
         line for line in done.stdout.splitlines() if line.startswith("uvx cookiecutter ")
     ]
@@ -158,7 +158,7 @@ def assert_both_printed_ways_render(
     assert contents(output) == expected
 
 
-def test_public_answers_alone_are_replayed_with_the_tables_of_today(
+def test_public_answers_alone_are_replayed_with_the_current_tables(
     stored: dict[str, Any], expected: dict[Path, bytes], output: Path
 ) -> None:
     public = {key: answer for key, answer in stored.items() if not key.startswith("_")}
@@ -167,10 +167,10 @@ def test_public_answers_alone_are_replayed_with_the_tables_of_today(
     assert contents(output) == expected
 
 
-def test_stored_answers_that_are_no_choices_any_more_are_refused(
+def test_stored_answers_that_are_no_longer_choices_are_refused(
     stored: dict[str, Any], output: Path
 ) -> None:
-    """`--replay` compares no answer with what its question takes."""
+    """`--replay` does not compare answers with the choices of their questions."""
     asked = {key: default for key, default in QUESTIONS.items() if not key.startswith("_")}
     choices = [key for key, default in asked.items() if isinstance(default, list)]
     done = replay(output, stored | dict.fromkeys(choices, "other") | {"docker": "maybe"})
@@ -180,7 +180,7 @@ def test_stored_answers_that_are_no_choices_any_more_are_refused(
 
 
 def by_file(output: Path, answers: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Render the answers of a configuration file, in YAML."""
+    """Render with the answers of a YAML configuration file."""
     file = output.parents[1] / "answers.yaml"
     folders = config_file(output.parents[1]).read_text()
     file.write_text(f"{folders}default_context:\n{answers}")
@@ -190,17 +190,17 @@ def by_file(output: Path, answers: str, *options: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def test_empty_answers_of_a_file_are_refused(output: Path) -> None:
+def test_empty_answers_in_a_file_are_refused(output: Path) -> None:
     done = by_file(output, "  docker:\n  telemetry: 1\n  description:\n")
     assert_refused(done, output, "docker None is neither true nor false: write docker=yes or")
     assert "telemetry '1' is neither true nor false" in done.stdout
     assert "description None is not text" in done.stdout
 
 
-def test_a_driver_that_does_not_fit_is_refused_however_it_is_given(
+def test_an_invalid_driver_is_refused_from_every_source(
     stored: dict[str, Any], output: Path
 ) -> None:
-    """With those that fit these two answers; typed and by `driver=`: see `test_answers.py`."""
+    """The message names the valid drivers. For the prompt and `driver=` see `test_answers.py`."""
     sentence = "driver 'asyncpg' gives no sync session on postgresql: choose psycopg or psycopg2"
     given = GIVEN | {"driver": "asyncpg"}
     answers = "".join(
@@ -212,7 +212,7 @@ def test_a_driver_that_does_not_fit_is_refused_however_it_is_given(
 
 @pytest.mark.full
 @pytest.mark.parametrize("fitting", DRIVERS, ids=str)
-def test_a_fitting_driver_is_replayed(fitting: Combination, output: Path) -> None:
+def test_a_valid_driver_is_replayed(fitting: Combination, output: Path) -> None:
     first = cookiecutter(output / "1", **fitting.answers)
     assert first.returncode == 0, first.stdout
     (file,) = (output.parent / "replay").iterdir()
@@ -221,7 +221,7 @@ def test_a_fitting_driver_is_replayed(fitting: Combination, output: Path) -> Non
     assert contents(output / "1") == contents(output / "2")
 
 
-def test_the_hook_knows_the_tables_of_today() -> None:
+def test_the_hook_knows_the_current_tables() -> None:
     source = (ROOT / "hooks/pre_gen_project.py").read_text()
     hook: dict[str, Any] = {"__name__": "hook"}
     exec(source.replace("{{ cookiecutter | tojson }}", "{}"), hook)
@@ -239,7 +239,7 @@ HOSTILE = {
 }
 
 
-def test_a_folder_without_hooks_says_how_to_finish_it(output: Path) -> None:
+def test_a_folder_rendered_without_hooks_explains_how_to_finish(output: Path) -> None:
     done = cookiecutter(output, "--accept-hooks", "no", **HOSTILE)
     assert done.returncode == 0, done.stdout
     text = (output / "stock" / "UNFINISHED.md").read_text()
@@ -252,8 +252,8 @@ def test_a_folder_without_hooks_says_how_to_finish_it(output: Path) -> None:
     assert contents(output) == contents(expected)
 
 
-def test_one_mistake_in_the_defaults_of_a_user_drops_those_that_follow(output: Path) -> None:
-    """By Cookiecutter, before any hook: all that can be done is to say what was made."""
+def test_an_invalid_user_default_drops_the_defaults_after_it(output: Path) -> None:
+    """Cookiecutter drops them before any hook runs; the hook can only print what was rendered."""
     mistake = "  license: Proprietary\n  session: sync\n  database: postgresql\n"
     done = by_file(output, mistake)
     assert done.returncode == 0, done.stdout
@@ -264,17 +264,17 @@ def test_one_mistake_in_the_defaults_of_a_user_drops_those_that_follow(output: P
     assert_refused(refused, output, "Proprietary provided for choice variable license")
 
 
-def test_the_same_answers_are_rendered_by_a_replay_and_by_defaults(
+def test_replay_and_defaults_render_the_same(
     stored: dict[str, Any], expected: dict[Path, bytes], output: Path
 ) -> None:
-    """Byte by byte, as everything else that is compared with `expected`."""
+    """The files are the same byte by byte."""
     answers = "".join(
         f"  {key}: {json.dumps(it, ensure_ascii=False)}\n" for key, it in GIVEN.items()
     )
     for done in (replay(output / "1", stored), by_file(output / "2", answers)):
         assert done.returncode == 0, done.stdout
         assert "stock: sync sessions on postgresql, driver psycopg2" in done.stdout
-    file = output / "defaults.yaml"  # those of a user are in ~/.cookiecutterrc, or are named so
+    file = output / "defaults.yaml"  # for a user's ~/.cookiecutterrc
     file.write_text(f"{config_file(output).read_text()}default_context:\n{answers}")
     done = run(
         *OUR_OWN, str(ROOT), "--no-input", "-o", str(output / "3"),
@@ -290,7 +290,7 @@ AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template as a host has it: a bare repository, whose newest commit is not its tag `1.0`."""
+    """The template as a bare repository, whose newest commit is not its tag `1.0`."""
     folder = tmp_path_factory.mktemp("repository")
     ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__")
     work = shutil.copytree(ROOT, folder / "work", ignore=ignored)
@@ -328,7 +328,7 @@ def test_a_tag_and_a_zip_render_the_same(
 
 
 @pytest.mark.full
-def test_eight_at_once_do_not_disturb_each_other(output: Path) -> None:
+def test_eight_concurrent_renderings_do_not_affect_each_other(output: Path) -> None:
     slugs = [f"stock-{number}" for number in range(8)]
     line = shlex.join(["uvx", "cookiecutter", str(ROOT), "--no-input", "-o", str(output)])
     each = "".join(f"{line} project_name=Stock project_slug={slug} & " for slug in slugs)
@@ -341,7 +341,7 @@ def test_eight_at_once_do_not_disturb_each_other(output: Path) -> None:
 
 
 def jobs(language: str) -> dict[str, str]:
-    """The files of `docs/ci.md`, by the name in their first line."""
+    """Return the files of `docs/ci.md`, by the name in their first line."""
     blocks = re.findall(rf"```{language}\n# (\S+)\n(.*?)```", CI.read_text(), re.DOTALL)
     return dict(blocks)
 
@@ -350,7 +350,7 @@ CI = ROOT / "docs/ci.md"
 FILES = jobs("yaml")
 
 
-def test_the_files_for_ci_are_what_their_services_read(tmp_path: Path) -> None:
+def test_the_documented_ci_files_fit_their_schemas(tmp_path: Path) -> None:
     for name, text in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -370,7 +370,7 @@ def test_the_files_for_ci_are_what_their_services_read(tmp_path: Path) -> None:
 def test_a_job_renders_a_combination_and_runs_its_tests(
     name: str, request: pytest.FixtureRequest, repository: Path, output: Path
 ) -> None:
-    """The tests themselves in the full run: they install an environment."""
+    """The tests run only in the full run, because they install an environment."""
     job = yaml.safe_load(FILES[name])
     if "jobs" in job:
         lines = [step["run"] for step in job["jobs"]["render"]["steps"] if "run" in step]
@@ -387,7 +387,7 @@ def test_a_job_renders_a_combination_and_runs_its_tests(
         assert done.returncode == 0, done.stdout
 
 
-def test_a_project_of_cruft_is_checked_and_updated(
+def test_a_cruft_project_is_checked_and_updated(
     repository: Path, expected: dict[Path, bytes], output: Path
 ) -> None:
     source = f"file://{repository}/template.git"

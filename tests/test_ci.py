@@ -1,4 +1,4 @@
-"""What a rendered project has checked on every change: the lines themselves, run."""
+"""The CI of a rendered project: its commands are run here."""
 
 import json
 import os
@@ -40,12 +40,12 @@ SCHEMAS = {
 
 
 def with_ci(ci: str, *databases: str) -> list[Combination]:
-    """One combination for each database that is checked there."""
+    """Return one combination for each database in that CI."""
     found = {it.database: it for it in reversed(COMBINATIONS) if ci in it.chosen}
     return [it for database, it in found.items() if database in (databases or DATABASES)]
 
 
-# The others, whose lines are the same commands, are left to the full run.
+# The full run tests the others, whose commands are the same.
 EVERYDAY = with_ci("github", "postgresql")
 CHECKED = [
     it if it in EVERYDAY else pytest.param(it, marks=pytest.mark.full)
@@ -57,7 +57,7 @@ LIGHT = with_ci("github", "sqlite")[0]
 
 @dataclass(frozen=True)
 class Line:
-    """One command of a job, and the variables that the job sets for it."""
+    """One command of a job, with the variables that the job sets."""
 
     job: str
     command: str
@@ -65,7 +65,7 @@ class Line:
 
 
 def flow_of(project: Path) -> dict[str, Any]:
-    """Read the one file in which jobs are written."""
+    """Read the file that defines the jobs."""
     (file,) = [
         path for names in FILES.values() if (path := project / names[0]).exists()
     ]  # fmt: skip
@@ -79,7 +79,7 @@ def jobs_of(flow: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def lines(project: Path) -> list[Line]:
-    """Read the commands of all jobs, in order."""
+    """Return the commands of all jobs, in order."""
     flow = flow_of(project)
     found = []
     for name, job in jobs_of(flow).items():
@@ -94,18 +94,18 @@ def lines(project: Path) -> list[Line]:
             for step in steps
             if "run" in step
         ]
-    # What the machine of a job lacks, the one that runs our tests has.
+    # The machine of our tests has what these commands install.
     return [line for line in found if not {"apt-get", "pip"} & {*line.command.split()}]
 
 
 def warm(environment: Path) -> dict[str, Any]:
-    """Let mypy remember the libraries that it read for another test."""
+    """Share mypy's cache of libraries with other tests."""
     return {"MYPY_CACHE_DIR": str(environment.parent / "mypy_cache")}
 
 
 @contextmanager
 def vulnerabilities(known: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Answer who asks for known vulnerabilities, and give the variables that make pip-audit ask here."""
+    """Serve known vulnerabilities, and yield the variables that make pip-audit use this server."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -132,14 +132,14 @@ def vulnerabilities(known: dict[str, str]) -> Iterator[dict[str, str]]:
 
 
 def outside_of_ours() -> str:
-    """Give the PATH without the folder of our own tools: a project must bring its own."""
+    """Return the PATH without the tools of the template: a project must bring its own."""
     ours = Path(sys.executable).parent
     folders = os.environ["PATH"].split(os.pathsep)
     return os.pathsep.join([str(Path(UV).parent), *(it for it in folders if Path(it) != ours)])
 
 
 def committed(rendered: Path, project: Path) -> Path:
-    """Copy a project as its first commit has it: with a lock file, in a repository."""
+    """Copy a project as in its first commit: in a repository, with a lock file."""
     shutil.copytree(rendered, project)
     run(UV, "lock", "--quiet", cwd=project)
     run("git", "init", "--quiet", cwd=project)
@@ -148,7 +148,7 @@ def committed(rendered: Path, project: Path) -> Path:
 
 
 def execute(line: Line, project: Path, given: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a line as the runner does; variables that are given win over those of the job."""
+    """Run a command as the CI runner does; `given` overrides the variables of the job."""
     own = {
         key: Template(value).safe_substitute(CI_PROJECT_DIR=str(project))
         for key, value in line.environment.items()
@@ -217,7 +217,7 @@ def require(project: Path) -> None:
     ],
     ids=["type", "model", "lock", "vulnerability"],
 )
-def test_what_is_broken_fails_at_its_line(
+def test_each_fault_fails_the_command_that_checks_it(
     spoil: Callable[[Path], None],
     fails: tuple[str, str],
     projects: Projects,
@@ -234,15 +234,17 @@ def test_what_is_broken_fails_at_its_line(
     assert said in done.stdout
 
 
-def test_what_cannot_be_looked_up_is_not_passed(projects: Projects, tmp_path: Path) -> None:
+def test_the_audit_fails_without_its_vulnerability_service(
+    projects: Projects, tmp_path: Path
+) -> None:
     project = committed(projects[LIGHT], tmp_path / "my-api")
     (line,) = [line for line in lines(project) if "poe audit" in line.command]
     nobody = {"PIP_AUDIT_OSV_URL": "http://127.0.0.1:9/", "PIP_AUDIT_VULNERABILITY_SERVICE": "osv"}
     assert execute(line, project, nobody).returncode != 0
 
 
-def test_the_files_are_what_their_services_read(projects: Projects) -> None:
-    """Those of our own repository too."""
+def test_the_ci_files_fit_their_schemas(projects: Projects) -> None:
+    """This includes the files of this repository."""
     for file, schema in SCHEMAS.items():
         named = [path / file for path in projects.values() if (path / file).exists()]
         own = ROOT / file.replace("ci.yml", "test.yml")
@@ -252,14 +254,14 @@ def test_the_files_are_what_their_services_read(projects: Projects) -> None:
 
 
 def test_zizmor_finds_nothing(projects: Projects) -> None:
-    """Among its audits: every action and image is named by its digest, no job may do more than it must."""
+    """zizmor also checks that actions and images are pinned, and that jobs have few permissions."""
     checked = [projects[it] for it in COMBINATIONS if "github" in it.chosen]
     strict = ("--offline", "--persona=auditor", "--no-progress", "--no-config")
     run("zizmor", *strict, *checked, ROOT / ".github", cwd=ROOT)
 
 
 def pythons_of(project: Path) -> set[str]:
-    """Collect the versions of Python that a project names, but for those of its matrix."""
+    """Return the versions of Python that a project names outside of its matrix."""
     found = []
     for file in ("Dockerfile", *(name for names in FILES.values() for name in names)):
         text = (project / file).read_text() if (project / file).exists() else ""
@@ -277,10 +279,10 @@ def test_one_python_is_used_outside_of_the_matrix(checked: Combination, projects
 
 @pytest.mark.full
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_it_is_the_newest_for_which_everything_has_a_wheel(
+def test_it_is_the_newest_python_for_which_all_requirements_have_wheels(
     machine: str, projects: Projects, tmp_path: Path
 ) -> None:
-    """Of the newest releases; but for mysqlclient, which has none and is built."""
+    """This is true for the newest releases, except mysqlclient, which has no wheels."""
     files = [path / "pyproject.toml" for it, path in projects.items() if it.driver != "mysqldb"]
     compile_ = partial(
         run, UV, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-config",
@@ -297,7 +299,7 @@ def test_it_is_the_newest_for_which_everything_has_a_wheel(
 
 
 @pytest.mark.parametrize("ci", FILES)
-def test_all_pythons_are_tried(ci: str, projects: Projects) -> None:
+def test_all_pythons_are_tested(ci: str, projects: Projects) -> None:
     test = jobs_of(flow_of(projects[with_ci(ci)[0]]))["test"]
     tried = (
         test["strategy"]["matrix"]["python"]
@@ -308,7 +310,7 @@ def test_all_pythons_are_tried(ci: str, projects: Projects) -> None:
 
 
 @pytest.mark.parametrize("checked", [it for ci in FILES for it in with_ci(ci)], ids=str)
-def test_a_job_is_told_where_its_database_is(checked: Combination, projects: Projects) -> None:
+def test_a_job_gets_the_url_of_its_database(checked: Combination, projects: Projects) -> None:
     job = jobs_of(flow_of(projects[checked]))["test"]
     if checked.database == "sqlite":
         assert "services" not in job
@@ -330,7 +332,7 @@ def test_a_job_is_told_where_its_database_is(checked: Combination, projects: Pro
 
 
 def test_our_own_jobs_use_the_same_digests(projects: Projects) -> None:
-    """So what Dependabot proposes here reaches those who render."""
+    """So an update by Dependabot here must also be made in the template."""
     ours = (ROOT / ".github/workflows/test.yml").read_text()
     theirs = "".join((projects[it] / FILES["github"][0]).read_text() for it in with_ci("github"))
     for named in (r"uses: (.+)", r"image: \"?([^\s\"]+)"):
@@ -347,7 +349,7 @@ def test_yaml_in_the_template_is_yaml() -> None:
 
 
 def test_a_commit_is_checked(projects: Projects, environment: Path, tmp_path: Path) -> None:
-    """As the README says: the hooks are installed, and `git commit` runs them."""
+    """As the README says, the hooks are installed, and `git commit` runs them."""
     project = committed(projects[LIGHT], tmp_path / "my-api")
     here = partial(run, cwd=project, PREK_HOME=str(tmp_path / "prek"), **warm(environment))
     here("git", "config", "user.name", "Me")
@@ -364,15 +366,15 @@ def test_a_commit_is_checked(projects: Projects, environment: Path, tmp_path: Pa
     assert "1 file would be reformatted" in done.stdout
 
 
-def test_bandit_finds_nothing_that_ruff_does_not_excuse(projects: Projects) -> None:
-    """Ruff has the rules of bandit, and a project says there which of them it does not keep."""
+def test_bandit_finds_only_what_ruff_ignores(projects: Projects) -> None:
+    """Ruff has the rules of bandit; the project lists the ignored ones in Ruff's configuration."""
     ruff = tomllib.loads((TEMPLATE / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
     excused = [code.replace("S", "B") for code in ruff["ignore"] if code.startswith("S")]
     folders = [path / "app" for path in projects.values()]
     run("bandit", "--quiet", "--skip", ",".join(excused), "--recursive", *folders, cwd=ROOT)
 
 
-def test_nothing_that_is_required_is_known_to_be_vulnerable(environment: Path) -> None:
+def test_no_requirement_has_a_known_vulnerability(environment: Path) -> None:
     asked = environment.parent / "asked.txt"
     listed = run(UV, "pip", "freeze", "--quiet", "--python", environment.parent, cwd=environment)
     asked.write_text(listed.stdout)

@@ -1,4 +1,4 @@
-"""Containers: files that their tools accept, numbers that agree, and an image that serves."""
+"""Containers: valid files, consistent numbers, and an image that serves."""
 
 import json
 import os
@@ -32,7 +32,7 @@ SERVED = {it for it in DRIVERS if it.database != "sqlite"}
 
 @pytest.fixture(scope="session")
 def containers(cookies_session: Cookies) -> dict[Combination, Path]:
-    """Every driver on each of its databases, with what `docker` adds."""
+    """Every driver on each of its databases, with the files of `docker`."""
     return {
         it: cookies_session.bake(extra_context=it.answers | {"docker": "yes"}).project_path
         for it in DRIVERS
@@ -41,18 +41,18 @@ def containers(cookies_session: Cookies) -> dict[Combination, Path]:
 
 @pytest.fixture
 def clusters(containers: dict[Combination, Path]) -> dict[Combination, Path]:
-    """One project for each database that is a server: its manifests know no driver."""
+    """One project for each database server: the manifests do not depend on the driver."""
     return {it: containers[it] for it in first_of_each([*SERVED], "database")}
 
 
 def documents(project: Path) -> dict[str, dict[str, Any]]:
-    """The manifests by their kind."""
+    """Return the manifests by their kind."""
     found = [yaml.safe_load(path.read_text()) for path in (project / "kubernetes").iterdir()]
     return {it["kind"]: it for it in found}
 
 
 def pod(manifest: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The specification of a pod and that of its only container."""
+    """Return the specification of a pod and of its only container."""
     spec = manifest["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     return spec, container
@@ -64,7 +64,7 @@ def seconds(text: str) -> int:
 
 
 def instruction(project: Path, keyword: str) -> str:
-    """The rest of the last instruction of that name."""
+    """Return the arguments of the last instruction of that name."""
     return dict(instructions(project / "Dockerfile"))[keyword]
 
 
@@ -102,7 +102,7 @@ def test_every_manifest_is_part_of_the_kustomization(clusters: dict[Combination,
         assert {*documents(project)["Kustomization"]["resources"]} == files - {"kustomization.yaml"}
 
 
-def test_manifests_mean_each_other(clusters: dict[Combination, Path]) -> None:
+def test_names_and_labels_match_between_manifests(clusters: dict[Combination, Path]) -> None:
     for project in clusters.values():
         found = documents(project)
         deployment, migration = found["Deployment"], found["Job"]
@@ -132,7 +132,7 @@ def test_manifests_mean_each_other(clusters: dict[Combination, Path]) -> None:
         assert f"create secret generic {secret} " in readme
 
 
-def test_pods_hold_no_rights(clusters: dict[Combination, Path]) -> None:
+def test_pods_have_no_privileges(clusters: dict[Combination, Path]) -> None:
     for project in clusters.values():
         assert int(instruction(project, "USER").partition(":")[0]) > 0
         for kind in ("Deployment", "Job"):
@@ -210,7 +210,9 @@ def test_the_image_is_production_and_compose_is_not(
                 assert "ENVIRONMENT" not in {it["name"] for it in env}
 
 
-def test_temporary_files_have_a_place_within_a_limit(containers: dict[Combination, Path]) -> None:
+def test_temporary_files_have_a_volume_with_a_size_limit(
+    containers: dict[Combination, Path],
+) -> None:
     for project in containers.values():
         services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
         for name in ("migrate", "app"):
@@ -225,8 +227,8 @@ def test_temporary_files_have_a_place_within_a_limit(containers: dict[Combinatio
                 assert container["volumeMounts"] == mounted
 
 
-def test_connections_suffice(clusters: dict[Combination, Path]) -> None:
-    """The sums of the project's documentation are those of the files, and hold."""
+def test_services_stay_within_the_connection_limit(clusters: dict[Combination, Path]) -> None:
+    """The sums in docs/database.md match the files, and stay below the limit."""
     for project in clusters.values():
         settings = (project / "app/settings/__init__.py").read_text()
         defaults = [
@@ -257,8 +259,8 @@ def test_connections_suffice(clusters: dict[Combination, Path]) -> None:
             assert f"by default {allowed[1]}:" in readme
 
 
-def test_there_is_time_to_end(containers: dict[Combination, Path]) -> None:
-    """The server's own grace ends before the supervisor would kill it."""
+def test_the_server_stops_before_it_is_killed(containers: dict[Combination, Path]) -> None:
+    """The graceful shutdown of the server ends before the supervisor kills it."""
     for project in containers.values():
         grace = grace_of_the_server(project)
         compose = yaml.safe_load((project / "compose.yaml").read_text())
@@ -272,7 +274,7 @@ def test_there_is_time_to_end(containers: dict[Combination, Path]) -> None:
             assert spec["terminationGracePeriodSeconds"] < deployment["minReadySeconds"]
 
 
-def test_probes_are_more_patient_than_the_health_check_itself(
+def test_probe_timeouts_exceed_the_health_check_timeout(
     containers: dict[Combination, Path],
 ) -> None:
     for project in containers.values():
@@ -287,22 +289,22 @@ def test_probes_are_more_patient_than_the_health_check_itself(
             probes = [container[f"{name}Probe"] for name in ("startup", "readiness", "liveness")]
             assert own < probes[1]["timeoutSeconds"]
             paths += [it["httpGet"]["path"].removeprefix("/health") for it in probes]
-            for probe in probes:  # the one name that ALLOWED_HOSTS needs
+            for probe in probes:  # ALLOWED_HOSTS needs only this name
                 assert f"//{probe['httpGet']['httpHeaders'][0]['value']}:8000/" in check
         for path in paths:
             assert f'@router.get("{path}"' in health
 
 
-def test_sqlite_has_no_place_in_a_cluster(containers: dict[Combination, Path]) -> None:
+def test_sqlite_projects_have_no_kubernetes_manifests(containers: dict[Combination, Path]) -> None:
     for combination, project in containers.items():
         assert (project / "kubernetes").exists() == (combination.database != "sqlite")
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that the user of an image may look into, which pytest's own is not.
+    """A folder that the user of an image may read, unlike pytest's own.
 
-    Not below `/tmp`, which is another folder to an image that has one of its own.
+    It is not below `/tmp`, because an image may have its own `/tmp`.
     """
     place = "/var/tmp" if Path("/var/tmp").exists() else None
     with TemporaryDirectory(dir=place) as made:
@@ -310,7 +312,7 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def test_an_image_is_made_of_a_lock_that_fits(
+def test_an_image_needs_an_up_to_date_lock(
     containers: dict[Combination, Path], folder: Path, tmp_path: Path
 ) -> None:
     combination = next(it for it in containers if it.driver == "aiosqlite")
@@ -333,10 +335,10 @@ requires-python = ">=3.11"
 """
 
 
-def test_a_workspace_may_leave_the_project_out(
+def test_a_workspace_may_exclude_the_project(
     containers: dict[Combination, Path], tmp_path: Path
 ) -> None:
-    """As its documentation says: it has a lock of its own then, so the image is built as it is."""
+    """As its documentation says: the project then has its own lock, and the image is built from it."""
     combination = next(it for it in containers if it.driver == "aiosqlite")
     project = shutil.copytree(containers[combination], tmp_path / "services" / "my-api")
     block = block_of(project, "toml")
@@ -347,7 +349,7 @@ def test_a_workspace_may_leave_the_project_out(
 
 
 def block_of(project: Path, language: str) -> str:
-    """Give a block of what a project says about larger repositories."""
+    """Return a block of docs/larger_repository.md."""
     return (
         (project / "docs/larger_repository.md")
         .read_text()
@@ -357,10 +359,10 @@ def block_of(project: Path, language: str) -> str:
 
 
 @pytest.mark.full
-def test_an_image_is_made_of_the_lock_of_a_workspace(
+def test_an_image_is_built_from_the_lock_of_a_workspace(
     containers: dict[Combination, Path], folder: Path, tmp_path: Path
 ) -> None:
-    """By the lines of its documentation; without them, the sentence names the case."""
+    """The lines of its documentation do this; without them, the error message names the case."""
     combination = next(it for it in containers if it.driver == "aiosqlite")
     project = shutil.copytree(containers[combination], tmp_path / "services" / "my-api")
     members = "".join(block_of(project, "toml").splitlines(keepends=True)[:-1])
@@ -383,11 +385,11 @@ def test_an_image_is_made_of_the_lock_of_a_workspace(
 def address(
     environment: Path, database_url: Callable[[Combination, str], str]
 ) -> Callable[[Combination, Path], dict[str, str]]:
-    """Make an empty database, and give the setting that leads there."""
+    """A function that creates an empty database, and returns the setting for it."""
 
     def settings(combination: Combination, project: Path) -> dict[str, str]:
         if combination.database == "sqlite":
-            return {}  # the image has it
+            return {}  # the image has the default
         url = with_own_password(database_url(combination, "my_api_contained"))
         create_database(project, environment, url)
         return {"DATABASE_URL": url}
@@ -397,7 +399,7 @@ def address(
 
 @contextmanager
 def strict_umask() -> Iterator[None]:
-    """Have all that is written be for its owner alone."""
+    """Create files and folders that only their owner can read."""
     usual = os.umask(0o077)
     try:
         yield
@@ -407,7 +409,7 @@ def strict_umask() -> Iterator[None]:
 
 @pytest.fixture
 def strictly(cookies: Cookies, tmp_path: Path) -> Callable[[Combination], Path]:
-    """Render where the umask is 077, from a template that was cloned there."""
+    """A function that renders with umask 077, from a template cloned with it."""
 
     def render(combination: Combination) -> Path:
         template = tmp_path / "template"
@@ -426,18 +428,18 @@ def strictly(cookies: Cookies, tmp_path: Path) -> Callable[[Combination], Path]:
 
 
 @pytest.mark.parametrize("built", everyday(DRIVERS, "aiosqlite", "psycopg2"), ids=str)
-def test_the_image_serves_as_promised(
+def test_the_image_serves_as_documented(
     built: Combination,
     strictly: Callable[[Combination], Path],
     address: Callable[[Combination, Path], dict[str, str]],
     folder: Path,
 ) -> None:
-    """Every line of the Dockerfile is run, then its command, its health check and its signal."""
+    """Run every line of the Dockerfile, then its command, its health check and its signal."""
     skip_unless_installable(built)
     project = strictly(built)
     take_uploads(project)
     image = build(project, folder)
-    assert_all_may_read_and_nobody_write(image)
+    assert_files_are_readable_but_not_writable(image)
     settings = address(built, project)
     services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
     assert_the_password_of_development_is_refused(image, built, services["app"]["environment"])
@@ -453,15 +455,15 @@ def test_the_image_serves_as_promised(
         assert_large_uploads_are_taken(image)
 
 
-def assert_all_may_read_and_nobody_write(image: Image) -> None:
-    """But root: the user of an image may be any, in the group of root too, as on OpenShift."""
+def assert_files_are_readable_but_not_writable(image: Image) -> None:
+    """Root may write. The image may run as any user, also in root's group, as on OpenShift."""
     for path in [image.workdir, *image.workdir.rglob("*")]:
         if not path.is_symlink():
             needed = 0o055 if path.is_dir() else 0o044
             assert path.stat().st_mode & (needed | 0o022) == needed, path
 
 
-# What a team adds: an ordinary endpoint for files.
+# An ordinary endpoint for files, as a team would add it.
 UPLOADS = """
 
 from fastapi import UploadFile
@@ -474,13 +476,13 @@ async def upload(file: UploadFile) -> int:
 
 
 def take_uploads(project: Path) -> None:
-    """Add an endpoint that takes files."""
+    """Add an endpoint for file uploads."""
     with (project / "app/main.py").open("a") as file:
         file.write(UPLOADS)
 
 
 def assert_large_uploads_are_taken(image: Image) -> None:
-    """Starlette writes what exceeds 1 MiB to a file in `/tmp`."""
+    """Starlette writes an upload above 1 MiB to a file in `/tmp`."""
     with serving(image, image.command, MAX_BODY_SIZE=str(2**23)) as service:
         url = f"http://127.0.0.1:{service.port}/uploads"
         answer = httpx2.post(url, files={"file": bytes(2**22)}, timeout=30)
@@ -490,7 +492,7 @@ def assert_large_uploads_are_taken(image: Image) -> None:
 def assert_the_password_of_development_is_refused(
     image: Image, combination: Combination, compose: dict[str, str]
 ) -> None:
-    """As the image is, but not as Compose runs it."""
+    """The image refuses it by default; with the settings of Compose it does not."""
     read = ("python", "-c", "from app.settings import Settings; print(Settings().environment)")
     compose = {name: value for name, value in compose.items() if name != "WEB_CONCURRENCY"}
     if combination.database != "sqlite":
@@ -501,7 +503,7 @@ def assert_the_password_of_development_is_refused(
     assert (done.returncode, done.stdout.strip()) == (0, "development"), done.stdout
     del compose["ENVIRONMENT"]
     done = image.run(*read, **compose)
-    if combination.database == "sqlite":  # which has none
+    if combination.database == "sqlite":  # it has no password
         assert (done.returncode, done.stdout.strip()) == (0, "production"), done.stdout
     else:
         assert done.returncode != 0
@@ -516,7 +518,7 @@ HEAD = (
 
 
 def begin_request(port: int) -> socket.socket:
-    """Send a request without its body, and return when the app asks for that."""
+    """Send a request without its body, and return when the app waits for the body."""
     client = socket.create_connection(("127.0.0.1", port), timeout=30)
     client.sendall(HEAD)
     assert b"100 Continue" in client.recv(1000)
@@ -536,9 +538,9 @@ def assert_a_request_in_flight_is_finished(
             assert service.said("Shutting down", workers)
             assert service.process.poll() is None
             client.sendall(BODY)
-            # The second name is taken: that the database answers is what counts.
+            # The name may be taken by the run before: 409 also shows that the database responds.
             assert client.recv(1000).startswith((b"HTTP/1.1 201", b"HTTP/1.1 409"))
-        # A lone worker ends by the signal itself, which process 1 of a container cannot.
+        # A single worker ends by the signal itself, but process 1 of a container exits with 0.
         ended = 0 if CONTAINED or workers > 1 else -signal.SIGTERM
         assert service.process.wait(20) == ended, service.log.read_text()
         assert service.log.read_text().count("Finished server process") == workers

@@ -1,4 +1,4 @@
-"""The example can be deleted as the README of the project says."""
+"""The example can be deleted as the README of the project describes."""
 
 import re
 import shutil
@@ -52,7 +52,7 @@ def test_a_project_without_the_example_passes_its_tests(
     run(environment / "python", "-m", "pytest", "-q", cwd=project, DATABASE_URL=url)
 
 
-@pytest.mark.full  # the everyday run does so in `test_workshop.py`
+@pytest.mark.full  # the everyday run does this in `test_workshop.py`
 @pytest.mark.parametrize("tried", DRIVERS, ids=str)
 def test_the_example_can_be_deleted_from_a_database_that_has_it(
     tried: Combination,

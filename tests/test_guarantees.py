@@ -1,4 +1,4 @@
-"""The promises of every rendered project, under faults that only real processes can have."""
+"""The guarantees of every rendered project, under faults that need real processes."""
 
 import asyncio
 import re
@@ -24,8 +24,8 @@ Projects = dict[Combination, Path]
 ON_SERVERS = [it for it in DRIVERS if it.database != "sqlite"]
 POSTGRESQL = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
 INNODB = "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> connection_id()"
-# By a reader, by a session.
-TURNS = (1, 3)
+# Round trips of a reader and of a session.
+ROUND_TRIPS = (1, 3)
 OPEN_TRANSACTIONS = {"postgresql": POSTGRESQL, "mysql": INNODB, "mariadb": INNODB}
 KEEPERS: dict[str, Callable[[], AbstractContextManager[Server]]] = {
     "postgresql": postgresql_server,
@@ -37,14 +37,14 @@ KEEPERS: dict[str, Callable[[], AbstractContextManager[Server]]] = {
 async def at_once(
     client: httpx2.Client, count: int, method: str, path: str, patience: float = 60
 ) -> list[httpx2.Response | None]:
-    """Send a request from so many clients at the same time; None where one went away."""
+    """Send a request from `count` clients at the same time; None for a client that disconnected."""
     limits = httpx2.Limits(max_connections=None)
-    async with httpx2.AsyncClient(base_url=client.base_url, limits=limits, timeout=60) as crowd:
+    async with httpx2.AsyncClient(base_url=client.base_url, limits=limits, timeout=60) as clients:
 
         async def one(number: int) -> httpx2.Response | None:
             try:
                 async with asyncio.timeout(patience):
-                    return await crowd.request(method, path.replace("NUMBER", str(number)))
+                    return await clients.request(method, path.replace("NUMBER", str(number)))
             except TimeoutError:
                 return None
 
@@ -56,7 +56,7 @@ def codes(responses: list[httpx2.Response | None]) -> set[int | None]:
 
 
 def wait_until_free(client: httpx2.Client) -> None:
-    """Wait until no connection is out and every slot is back."""
+    """Wait until no connection is checked out and all slots are free."""
     deadline = time.monotonic() + 20
     while (held := client.get("/probe/held").json()) != [0, 0, 10]:
         assert time.monotonic() < deadline, held
@@ -78,8 +78,8 @@ def test_nothing_is_lost_and_nothing_leaks(
     with serving(tmp_path, environment, url, entrypoint="probe:app") as client:
         every_row_is_visible_when_its_response_arrives(client)
         no_update_is_lost_by_many_writers(client, tried)
-        overload_is_answered(client)
-        disconnected_clients_leave_nothing_behind(client, tried)
+        excess_requests_get_503(client)
+        disconnected_clients_leave_no_transaction(client, tried)
 
 
 def every_row_is_visible_when_its_response_arrives(client: httpx2.Client) -> None:
@@ -89,7 +89,7 @@ def every_row_is_visible_when_its_response_arrives(client: httpx2.Client) -> Non
 
 
 def no_update_is_lost_by_many_writers(client: httpx2.Client, tried: Combination) -> None:
-    """Without a lock, SQLite alone promises this: it has one writer at a time."""
+    """Without a lock, only SQLite guarantees this: it has one writer at a time."""
     if tried.database != "sqlite":
         return
     item = client.post("/items", json={"name": "Counter", "category": "counter"}).json()
@@ -99,15 +99,15 @@ def no_update_is_lost_by_many_writers(client: httpx2.Client, tried: Combination)
     assert client.get(f"/probe/read?item_id={item['id']}").json() == 200
 
 
-def overload_is_answered(client: httpx2.Client) -> None:
-    async def crowd_and_health() -> list[httpx2.Response | None]:
-        crowd = asyncio.create_task(at_once(client, 1000, "GET", "/probe/slow?seconds=0.05"))
+def excess_requests_get_503(client: httpx2.Client) -> None:
+    async def load_and_health() -> list[httpx2.Response | None]:
+        load = asyncio.create_task(at_once(client, 1000, "GET", "/probe/slow?seconds=0.05"))
         await asyncio.sleep(0.2)
         live = await at_once(client, 1, "GET", "/health/live")
         assert codes(live) == {200}
-        return await crowd
+        return await load
 
-    responses = asyncio.run(crowd_and_health())
+    responses = asyncio.run(load_and_health())
     assert codes(responses) == {200, 503}
     for response in responses:
         assert response is not None
@@ -115,9 +115,9 @@ def overload_is_answered(client: httpx2.Client) -> None:
     wait_until_free(client)
 
 
-def disconnected_clients_leave_nothing_behind(client: httpx2.Client, tried: Combination) -> None:
-    """200 clients go away while their statement runs on the server."""
-    seconds = 0.05 if tried.database == "sqlite" else 0.5  # there, one writes at a time
+def disconnected_clients_leave_no_transaction(client: httpx2.Client, tried: Combination) -> None:
+    """200 clients disconnect while their statement runs on the server."""
+    seconds = 0.05 if tried.database == "sqlite" else 0.5  # SQLite has one writer at a time
     path = f"/probe/write?seconds={seconds}&name=Gone+NUMBER"
     responses = asyncio.run(at_once(client, 200, "POST", path, patience=0.35))
     assert None in codes(responses)
@@ -126,7 +126,7 @@ def disconnected_clients_leave_nothing_behind(client: httpx2.Client, tried: Comb
 
 
 def no_transaction_is_open(client: httpx2.Client, tried: Combination) -> None:
-    """Ask the server; one that was cut off may finish its last statement."""
+    """Wait until the server has none: it may still run the statement of a cancelled request."""
     if question := OPEN_TRANSACTIONS.get(tried.database):
         deadline = time.monotonic() + 20
         while open_ones := client.get("/probe/ask", params={"question": question}).json():
@@ -137,14 +137,14 @@ def no_transaction_is_open(client: httpx2.Client, tried: Combination) -> None:
 @pytest.mark.parametrize(
     "tried", everyday(DRIVERS, "aiosqlite", "asyncpg", "asyncmy", "psycopg2"), ids=str
 )
-def test_what_is_cut_off_by_its_deadline_leaves_nothing_behind(
+def test_requests_past_their_deadline_leave_no_rows_or_transactions(
     tried: Combination,
     projects: Projects,
     environment: Path,
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """200 requests are given up, most of them while their statement runs on the server."""
+    """200 requests are cancelled, most of them while their statement runs on the server."""
     url = database_url(tried, f"my_api_deadline_{tried.driver}_{tried.session}")
     with_probe(projects[tried], tmp_path, environment, url)
     with serving(
@@ -163,7 +163,7 @@ def test_what_is_cut_off_by_its_deadline_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "psycopg", "pymysql"), ids=str)
-def test_the_server_ends_what_runs_or_idles_too_long(
+def test_the_server_ends_long_statements_and_idle_transactions(
     tried: Combination,
     projects: Projects,
     environment: Path,
@@ -181,7 +181,7 @@ def test_the_server_ends_what_runs_or_idles_too_long(
         DATABASE_STATEMENT_TIMEOUT="1",
     ) as client:
         paths = ["/probe/slow?seconds=3", "/probe/idle?seconds=3"]
-        # MySQL has no limit for transactions that idle.
+        # MySQL has no limit for idle transactions.
         for path in paths[:1] if tried.database == "mysql" else paths:
             ended = client.get(path)
             assert ended.status_code == 503, ended.text
@@ -190,7 +190,7 @@ def test_the_server_ends_what_runs_or_idles_too_long(
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "mysql+pymysql"), ids=str)
-def test_a_restart_of_the_database_costs_no_request_after_it(
+def test_requests_succeed_after_a_database_restart(
     tried: Combination, projects: Projects, environment: Path, tmp_path: Path
 ) -> None:
     skip_unless_installable(tried)
@@ -210,7 +210,7 @@ def test_a_restart_of_the_database_costs_no_request_after_it(
                 server.start()
                 assert client.get("/health/ready").status_code == 200
                 asyncio.run(at_once(client, 10, "GET", "/probe/slow?seconds=0.1"))
-                end()  # once more, with no request while it is away
+                end()  # once more, without a request while it is stopped
                 server.start()
                 time.sleep(1)
                 for _ in range(10):
@@ -225,25 +225,25 @@ def test_a_select_takes_as_few_round_trips_as_the_driver_allows(
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    direct = database_url(tried, "my_api_turns")
+    direct = database_url(tried, "my_api_round_trips")
     scheme, _, address = direct.partition(":")
     with_probe(projects[tried], tmp_path, environment, direct)
-    with counting(address) as (turns, through):
-        url = on(f"{scheme}:{through}", own_name("my_api_turns"))
+    with counting(address) as (proxy, through):
+        url = on(f"{scheme}:{through}", own_name("my_api_round_trips"))
         with serving(tmp_path, environment, url, entrypoint="probe:app") as client:
             item = client.post("/items", json={"name": "Lamp", "category": "light"}).json()
 
-            def turns_of(path: str) -> int:
-                for _ in range(3):  # the third time, everything is prepared
-                    before = turns.count
+            def round_trips_of(path: str) -> int:
+                for _ in range(3):  # the third time, all statements are prepared
+                    before = proxy.count
                     assert client.get(path).status_code == 200
-                return turns.count - before
+                return proxy.count - before
 
             found = (
-                turns_of(f"/probe/read?item_id={item['id']}"),
-                turns_of("/probe/ask?question=SELECT+1"),
+                round_trips_of(f"/probe/read?item_id={item['id']}"),
+                round_trips_of("/probe/ask?question=SELECT+1"),
             )
-            assert found == TURNS
+            assert found == ROUND_TRIPS
 
 
 @pytest.mark.parametrize("session", ["async", "sync"])
@@ -269,7 +269,7 @@ def test_requests_in_flight_are_finished(
 
 
 def with_query(url: str, query: str) -> str:
-    """Add to what stands behind the `?` of a URL."""
+    """Add parameters to the query of a URL."""
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
 
@@ -292,7 +292,7 @@ def downgrade() -> None:
 
 
 def add_revision(project: Path, message: str, upgrade: str) -> None:
-    """Write a revision that comes after the only one of the project."""
+    """Write a revision that follows the only one of the project."""
     folder = project / "migrations/versions"
     (first,) = folder.glob("*.py")
     after = first.name.partition("_create")[0].rpartition("-")[2]
@@ -307,17 +307,17 @@ WIDEN = """with op.batch_alter_table("items") as items:
 
 
 async def under_load(client: httpx2.Client, work: Callable[[], object]) -> Counter[int]:
-    """Count the answers to 10 clients that read and write while `work` runs in a thread."""
+    """Count the status codes for 10 clients that read and write while `work` runs in a thread."""
     answers: Counter[int] = Counter()
     running = asyncio.create_task(asyncio.to_thread(work))
-    async with httpx2.AsyncClient(base_url=client.base_url, timeout=60) as crowd:
+    async with httpx2.AsyncClient(base_url=client.base_url, timeout=60) as clients:
 
         async def one(number: int) -> None:
             while not running.done() or time.monotonic() < until:
                 if number % 2:
-                    response = await crowd.get(f"/items/{number}")
+                    response = await clients.get(f"/items/{number}")
                 else:
-                    response = await crowd.patch(f"/items/{number}", json={"quantity": 1})
+                    response = await clients.patch(f"/items/{number}", json={"quantity": 1})
                 answers[response.status_code] += 1
 
         until = time.monotonic() + 1
@@ -326,7 +326,7 @@ async def under_load(client: httpx2.Client, work: Callable[[], object]) -> Count
 
 
 @pytest.mark.parametrize("tried", everyday(DRIVERS, "psycopg"), ids=str)
-def test_a_migration_under_load_costs_a_connection_one_request_at_most(
+def test_a_migration_under_load_fails_at_most_one_request_per_connection(
     tried: Combination,
     projects: Projects,
     environment: Path,
@@ -338,7 +338,7 @@ def test_a_migration_under_load_costs_a_connection_one_request_at_most(
     with serving(tmp_path, environment, url, entrypoint="probe:app", tracebacks=True) as client:
         for number in range(10):
             client.post("/items", json={"name": f"Item {number}", "category": "item"})
-        for _ in range(10):  # a driver prepares what it has seen some times
+        for _ in range(10):  # a driver prepares a statement after some executions
             for number in range(1, 11):
                 client.patch(f"/items/{number}", json={"quantity": 2})
             assert codes(asyncio.run(at_once(client, 15, "GET", "/items/1"))) == {200}
@@ -353,7 +353,7 @@ def test_a_migration_under_load_costs_a_connection_one_request_at_most(
             assert client.patch("/items/1", json={"quantity": 3}).status_code == 200
 
 
-# What the URL says, what a migration stores of its connection, and whether the service's is alike.
+# A URL's query, the settings that a migration stores, and a check that the service has the same.
 POSTGRESQL_SAYS = {
     "query": "options=-c%20timezone%3DAsia/Tokyo&application_name=alike",
     "told": "SELECT current_setting('TimeZone') AS zone, current_setting('application_name') AS name",
@@ -371,14 +371,14 @@ SAYS = {"postgresql": POSTGRESQL_SAYS, "mysql": MYSQL_SAYS, "mariadb": MYSQL_SAY
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
-def test_service_and_migrations_connect_alike_but_for_the_limits(
+def test_service_and_migrations_connect_alike_except_for_the_limits(
     tried: Combination,
     projects: Projects,
     environment: Path,
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """The revision takes longer than the statements of the service may."""
+    """The revision exceeds the statement timeout of the service."""
     says = SAYS[tried.database]
     url = with_query(
         database_url(tried, f"my_api_alike_{tried.driver}_{tried.session}"), says["query"]
@@ -431,7 +431,7 @@ CONNECTION_ID = {
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
-def test_a_server_that_was_demoted_is_left_and_found_again(
+def test_the_service_reconnects_after_a_server_becomes_read_only(
     tried: Combination, projects: Projects, environment: Path, tmp_path: Path
 ) -> None:
     skip_unless_installable(tried)
@@ -446,7 +446,7 @@ def test_a_server_that_was_demoted_is_left_and_found_again(
 
         url = on(f"{tried.database}+{tried.driver}:{server.address}", name)
         with_probe(projects[tried], tmp_path, environment, url)
-        if tried.database != "postgresql":  # root may write on a server that is read-only
+        if tried.database != "postgresql":  # root may write to a read-only server
             for host in ("localhost", "127.0.0.1"):
                 execute(
                     f"CREATE USER app@'{host}' IDENTIFIED BY 'secret'",
@@ -474,14 +474,14 @@ def test_a_server_that_was_demoted_is_left_and_found_again(
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
-def test_background_tasks_leave_requests_their_connections(
+def test_background_tasks_leave_connections_for_requests(
     tried: Combination,
     projects: Projects,
     environment: Path,
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """30 tasks, longer than anything waits for a connection; then a shutdown that cuts some off."""
+    """30 tasks exceed the pool timeout; then a shutdown cancels some."""
     url = database_url(tried, f"my_api_tasks_{tried.driver}_{tried.session}")
     with_probe(projects[tried], tmp_path, environment, url)
     stored = "/probe/ask?question=SELECT count(*) FROM items WHERE category = 'later'"
@@ -498,7 +498,7 @@ def test_background_tasks_leave_requests_their_connections(
         tracebacks=True,
         graceful=1,
         DATABASE_POOL_TIMEOUT="1",
-        ENVIRONMENT="production",  # its tracebacks are short
+        ENVIRONMENT="production",  # tracebacks are short in production
     ) as client:
         post(client, 30, "Kept", 1.2)
         deadline = time.monotonic() + 60
@@ -508,7 +508,7 @@ def test_background_tasks_leave_requests_their_connections(
         wait_until_free(client)
         (log,) = tmp_path.glob("*.log")
         assert "Traceback" not in log.read_text()
-        post(client, 6, "Cut", 4)  # three of them wait for a connection
+        post(client, 6, "Cut", 4)  # three of these wait for a connection
         asyncio.run(at_once(client, 3, "GET", "/probe/slow?seconds=5", patience=0.5))
     said = log.read_text()
     assert said.count("store_later was cancelled") == (6 if tried.session == "async" else 3), said
@@ -520,7 +520,7 @@ def test_background_tasks_leave_requests_their_connections(
 
 
 def answers_of_readiness(client: httpx2.Client) -> list[int]:
-    """Ask until the service is ready, as an orchestrator does."""
+    """Request readiness until it is 200, as an orchestrator does."""
     answers = [0]
     begun = time.monotonic()
     while answers[-1] != 200:
@@ -530,26 +530,26 @@ def answers_of_readiness(client: httpx2.Client) -> list[int]:
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "pymysql"), ids=str)
-def test_readiness_waits_for_a_connection_that_opens_slowly(
+def test_readiness_waits_for_a_slow_connection(
     tried: Combination,
     projects: Projects,
     environment: Path,
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """The connection takes 3 seconds, an answer 2 at most."""
+    """A connection takes 3 seconds to open, and readiness responds after at most 2."""
     name = f"my_api_slow_{tried.driver}_{tried.session}"
     direct = database_url(tried, name)
     scheme, _, address = direct.partition(":")
     with_probe(projects[tried], tmp_path, environment, direct)
-    with counting(address, delay=3) as (turns, through):
+    with counting(address, delay=3) as (proxy, through):
         url = on(f"{scheme}:{through}", own_name(name))
         with serving(tmp_path, environment, url) as client:
-            crowd = asyncio.run(at_once(client, 10, "GET", "/health/ready"))
-            assert codes(crowd) == {503}
+            responses = asyncio.run(at_once(client, 10, "GET", "/health/ready"))
+            assert codes(responses) == {503}
             assert answers_of_readiness(client) == [200]
-            assert turns.clients == 1
-        # The process may end while an attempt runs, too.
+            assert proxy.clients == 1
+        # The process can also end during an attempt.
         with serving(tmp_path, environment, url) as client:
             assert client.get("/health/ready").status_code == 503
 
@@ -562,18 +562,18 @@ def test_readiness_waits_for_the_second_host(
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """The first accepts connections and says nothing."""
+    """The first host accepts connections and sends nothing."""
     tried = next(it for it in DRIVERS if (it.session, it.driver) == (session, "psycopg"))
     name = f"my_api_hosts_{session}"
     direct = database_url(tried, name)
     with_probe(projects[tried], tmp_path, environment, direct)
     with (
-        counting(direct.partition(":")[2]) as (turns, through),
+        counting(direct.partition(":")[2]) as (proxy, through),
         socket.create_server(("127.0.0.1", 0)) as silent,
     ):
         account = through.partition("@")[0]
-        hosts = f"host=127.0.0.1:{silent.getsockname()[1]}&host=127.0.0.1:{turns.port}"
+        hosts = f"host=127.0.0.1:{silent.getsockname()[1]}&host=127.0.0.1:{proxy.port}"
         url = f"postgresql+psycopg:{account}@/{own_name(name)}?{hosts}"
         with serving(tmp_path, environment, url) as client:
             assert answers_of_readiness(client) == [503, 503, 200]
-            assert turns.clients == 1
+            assert proxy.clients == 1

@@ -1,4 +1,4 @@
-"""Migrations of rendered projects, in processes of their own, on real servers."""
+"""Migrations of rendered projects, in separate processes and on real servers."""
 
 import shutil
 import subprocess
@@ -59,7 +59,7 @@ CONCURRENTLY = f"""with op.get_context().autocommit_block():
 
 
 def with_revision(rendered: Path, project: Path, upgrade: str, downgrade: str = "pass") -> Path:
-    """Copy a project and give it one more revision."""
+    """Copy a project and add a revision."""
     shutil.copytree(rendered, project)
     text = REVISION.format(upgrade=upgrade, downgrade=downgrade)
     (project / "migrations/versions/of_a_test.py").write_text(text)
@@ -70,7 +70,7 @@ def with_revision(rendered: Path, project: Path, upgrade: str, downgrade: str = 
 def started(
     *command: str | Path, cwd: Path, until: str, url: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """Keep a process running that has said something."""
+    """Start a process, and wait until its output contains a text."""
     with subprocess.Popen(
         command,
         cwd=cwd,
@@ -95,7 +95,7 @@ def started(
 
 
 def upgrade_at_once(project: Path, environment: Path, url: str, count: int) -> None:
-    """Run some upgrades at once: one migrates, the others say that they wait, all succeed."""
+    """Run concurrent upgrades: one migrates, the others log that they wait, and all succeed."""
     command = (environment / "alembic", "upgrade", "head")
     with ExitStack() as stack:
         processes = [
@@ -112,7 +112,7 @@ def upgrade_at_once(project: Path, environment: Path, url: str, count: int) -> N
 
 
 @pytest.mark.parametrize("tried", everyday(DRIVERS, "aiosqlite", "mysqldb"), ids=str)
-def test_several_upgrades_at_once_wait_for_each_other(
+def test_concurrent_upgrades_wait_for_each_other(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
@@ -126,14 +126,14 @@ def test_several_upgrades_at_once_wait_for_each_other(
 
 
 @pytest.mark.parametrize("tried", everyday(ON_POSTGRESQL, "asyncpg"), ids=str)
-def test_an_index_is_built_concurrently_while_others_wait(
+def test_an_index_is_built_concurrently_while_other_upgrades_wait(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """Also by a role whose statements may take less time than the others wait."""
+    """The statement timeout of the role is shorter than the time that the others wait."""
     drops = "op.drop_index('ix_items_name'); op.drop_index('ix_items_quantity')"
     project = with_revision(projects[tried], tmp_path / "my-api", CONCURRENTLY, drops)
     url = database_url(tried, "my_api_concurrently")
@@ -152,7 +152,7 @@ def test_an_index_is_built_concurrently_while_others_wait(
 
 
 @pytest.mark.parametrize("tried", everyday(DRIVERS, "pysqlite", "pymysql"), ids=str)
-def test_commands_that_only_read_do_not_wait(
+def test_read_only_commands_do_not_wait(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
@@ -182,14 +182,14 @@ def test_commands_that_only_read_do_not_wait(
 
 
 @pytest.mark.parametrize("tried", everyday(DRIVERS, "psycopg2"), ids=str)
-def test_commands_that_only_read_write_nothing(
+def test_read_only_commands_write_nothing(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """Or one of them could create the table of versions at the moment when an upgrade does."""
+    """Otherwise a command could create the version table at the same time as an upgrade."""
     project = shutil.copytree(projects[tried], tmp_path / "my-api")
     url = database_url(tried, "my_api_unwritten")
     create_database(project, environment, url)
@@ -199,7 +199,7 @@ def test_commands_that_only_read_write_nothing(
 
 
 @pytest.mark.parametrize("tried", everyday(DRIVERS, "psycopg2", "pysqlite"), ids=str)
-def test_ddl_waits_for_a_table_for_some_seconds(
+def test_ddl_waits_some_seconds_for_a_locked_table(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
@@ -232,7 +232,7 @@ def test_ddl_waits_for_a_table_for_some_seconds(
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg"), ids=str)
-def test_a_database_that_is_missing_is_created_by_one_command(
+def test_a_missing_database_is_created_by_one_command(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
@@ -264,13 +264,13 @@ def test_a_database_that_is_missing_is_created_by_one_command(
 
 
 @pytest.mark.parametrize("tried", everyday(DRIVERS, "aiosqlite", "pymysql"), ids=str)
-def test_a_server_that_refuses_is_one_sentence(
+def test_a_failed_connection_is_reported_in_one_sentence(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
     database_url: DatabaseURL,
 ) -> None:
-    """No server listens; the user is unknown; the password is wrong; on SQLite the folder is missing."""
+    """There is no server, an unknown user or a wrong password; on SQLite the folder is missing."""
     url = database_url(tried, "postgres" if tried.database == "postgresql" else "mysql")
     scheme, _, address = url.partition("://")
     server = address.rpartition("@")[2]
@@ -278,7 +278,7 @@ def test_a_server_that_refuses_is_one_sentence(
         f"{scheme}://somebody:hunter2@127.0.0.1:9/my_api",
         f"{scheme}://somebody:hunter2@{server}",
     ]
-    if tried.database != "postgresql":  # whose server trusts everyone
+    if tried.database != "postgresql":  # the test server of PostgreSQL accepts every password
         user = address.partition(":")[0]
         refused.append(f"{scheme}://{user}:hunter2@{server}")
     commands = ["alembic upgrade head", "app.commands.create_database"]

@@ -1,4 +1,4 @@
-"""Containers in a real engine: what the README promises of `docker compose up --build`."""
+"""Containers in a real engine: `docker compose up --build` works as the README says."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ VERSION = {
     "mysql": "mysqld --version",
     "mariadb": "mariadbd --version",
 }
-# One for each database, async and sync in turn.
+# One for each database, alternately async and sync.
 VARIANTS = [
     next(it for it in DRIVERS if (it.database, it.session) == (database, session))
     for database, session in zip(DATABASES, ["async", "sync"] * 2, strict=True)
@@ -32,7 +32,7 @@ def engine() -> Iterator[Podman]:
 
 
 @pytest.mark.parametrize("composed", VARIANTS, ids=str)
-def test_what_compose_starts_serves_stops_and_comes_back(
+def test_compose_starts_stops_and_restarts_the_service(
     composed: Combination,
     bake: Callable[..., Result],
     engine: Podman,
@@ -63,7 +63,7 @@ def test_what_compose_starts_serves_stops_and_comes_back(
 def say_what_it_runs_on(
     compose: Compose, combination: Combination, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Print which images these are, and the version of the server."""
+    """Print the origin of the images, and the version of the server."""
     lines = [f"{image}: {what}" for image, what in compose.bases().items()]
     lines.append(compose.inside("app", "python --version"))
     if "db" in compose.services:
@@ -77,7 +77,7 @@ def assert_it_serves(compose: Compose) -> None:
         answer = client.post("/items", json={"name": "Shelf", "category": "wood", "quantity": 1})
         assert answer.status_code == 201, compose.log("app")
         assert client.get(f"/items/{answer.json()['id']}").json()["name"] == "Shelf"
-    assert "strict-transport-security" not in answer.headers  # which production has
+    assert "strict-transport-security" not in answer.headers  # only production sends it
     assert compose.inside("app", "id -u") == "10001"
     assert "Read-only" in compose.inside("app", "touch /srv/new 2>&1 || true")
     assert compose.inside("app", "df --output=size -h /tmp").split()[-1] == "256M"

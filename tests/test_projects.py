@@ -32,8 +32,8 @@ from processes import (
 )
 
 DatabaseURL = Callable[[Combination, str], str]
-# The everyday run takes the others in `test_example.py` and `test_workshop.py`, without the example,
-# and each driver of MariaDB that is left on MySQL.
+# The everyday run tests the others in `test_example.py` and `test_workshop.py`, without example,
+# and the other drivers of MariaDB on MySQL.
 WITH_EXAMPLE = [it for it in DRIVERS if it not in USUAL and it.database == "postgresql"]
 OTHER_PYTHONS = [it for it in PYTHONS if it != "{}.{}".format(*sys.version_info)]
 
@@ -56,7 +56,7 @@ def test_its_tests_pass(
 
 
 @pytest.mark.parametrize("tried", everyday(DRIVERS, "sqlite", "psycopg2", "mysqldb"), ids=str)
-def test_its_migrations_lead_up_and_down(
+def test_its_migrations_upgrade_and_downgrade(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
@@ -86,7 +86,7 @@ def test_a_new_migration_is_complete_and_clean(
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """Alembic itself writes what takes a unique constraint away, and what puts it back."""
+    """Autogenerate removes a unique constraint, and adds it again."""
     project, url = tmp_path / "my-api", database_url(tried, "my_api_revisions")
     prepare(projects[tried], project, environment, url)
     models = project / "app/items/models.py"
@@ -106,14 +106,14 @@ def test_a_new_migration_is_complete_and_clean(
 
 
 @pytest.mark.parametrize("tried", everyday(DRIVERS, *ONE_OF_EACH), ids=str)
-def test_a_missing_server_is_one_sentence(
+def test_a_missing_server_is_reported_in_one_sentence(
     tried: Combination, projects: dict[Combination, Path], environment: Path, tmp_path: Path
 ) -> None:
     skip_unless_installable(tried)
     project = shutil.copytree(projects[tried], tmp_path / "my-api")
     if tried.database == "sqlite":
         url = f"sqlite+{tried.driver}:////nowhere/at/all.db"
-        tests = "tests/items/test_items.py"  # which have a file of their own
+        tests = "tests/items/test_items.py"  # these tests use a file of their own
         done = run(
             environment / "python", "-m", "pytest", "-q", tests, cwd=project, DATABASE_URL=url
         )
@@ -153,7 +153,7 @@ def test_the_development_database_is_left_alone(
     assert file.read_bytes() == before
 
 
-# Where each server keeps the names of its databases.
+# Queries for the names of all databases.
 CATALOGUES = {
     "postgresql": ("postgres", "SELECT datname FROM pg_database"),
     "mysql": ("information_schema", "SELECT schema_name FROM schemata"),
@@ -173,25 +173,25 @@ def test_hangs(settings: object) -> None:
 def databases_of_tests(
     tried: Combination, project: Path, environment: Path, url: str, name: str
 ) -> set[str]:
-    """Find the databases whose names begin like those of the tests of one project."""
+    """Return the databases whose names begin like those of a project's tests."""
     database, query = CATALOGUES[tried.database]
     listed = execute(project, environment, on(url, database), query)
     return set(re.findall(rf"\b{name}_test\w*", listed))
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "mariadb+pymysql"), ids=str)
-def test_runs_own_only_the_databases_that_they_made(
+def test_each_run_drops_only_its_own_databases(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """Two at once, one of them by two workers; then one that is killed."""
+    """Two runs at the same time, one of them with two workers; then one that is killed."""
     project = shutil.copytree(projects[tried], tmp_path / "my-api")
     url = database_url(tried, f"my_api_runs_{tried.database}")
     name = url.partition("?")[0].rpartition("/")[2]
-    foreign = {f"{name}_test", f"{name}_test_0a1b2c3d"}  # like ours, but nothing says that they are
+    foreign = {f"{name}_test", f"{name}_test_0a1b2c3d"}  # like ours, but without a record
     for it in foreign:
         create_database(project, environment, on(url, it))
 
@@ -302,14 +302,14 @@ REQUEST_TIMEOUT=0.01
 
 @pytest.mark.full
 @pytest.mark.parametrize("tried", USUAL, ids=str)
-def test_tests_take_no_other_setting_from_outside(
+def test_tests_ignore_all_other_settings_from_outside(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """Not from `.env`, which names the database here, and not from the environment."""
+    """Neither `.env`, which sets only the database here, nor the environment changes them."""
     project = shutil.copytree(projects[tried], tmp_path / "my-api")
     url = database_url(tried, "my_api_settings")
     (project / ".env").write_text(f"DATABASE_URL={url}{OTHER_SETTINGS}")
@@ -338,7 +338,7 @@ def downgrade() -> None:
 
 
 @pytest.mark.parametrize("tried", everyday(USUAL, "pysqlite", "asyncpg"), ids=str)
-def test_a_migration_that_fails_fails_no_other_test(
+def test_a_failed_migration_fails_no_other_test(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
@@ -356,7 +356,7 @@ def test_a_migration_that_fails_fails_no_other_test(
         cwd=project, check=False, DATABASE_URL=database_url(tried, "my_api_broken"),
     )  # fmt: skip
     failed = re.findall("^FAILED .*::([a-z_]+)", done.stdout, re.MULTILINE)
-    assert failed == ["test_the_migrations_can_be_taken_back"], done.stdout
+    assert failed == ["test_the_migrations_can_be_downgraded"], done.stdout
     assert "ERROR tests" not in done.stdout, done.stdout
 
 
@@ -367,7 +367,7 @@ def test_it_can_be_installed_on_its_own(
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """An environment with what this project asks for and nothing else imports the app and migrates."""
+    """With only the requirements of this project, the app can be imported and migrated."""
     skip_unless_installable(installed)
     project = shutil.copytree(projects[installed], tmp_path / "my-api")
     folder = tmp_path / "environment"
@@ -380,7 +380,7 @@ def test_it_can_be_installed_on_its_own(
     code = "import app.main, app.database; from app.settings import Settings; app.database.Database.connect(Settings())"
     run(own / "python", "-c", code, cwd=project)
     create_database(project, environment, database_url(installed, "my_api_installed"))
-    # Asked for again, for that was a login of the other environment.
+    # Requested again, because the first login was made in the other environment.
     alembic(project, own, database_url(installed, "my_api_installed"), "upgrade head")
 
 
@@ -392,7 +392,7 @@ def test_it_runs_on_every_python(
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """One environment for each Python; that of this process runs all projects anyway."""
+    """One environment for each Python except this process's, which runs all projects anyway."""
     for combination in DRIVERS:
         url = database_url(combination, "my_api")
         project = shutil.copytree(projects[combination], tmp_path / str(combination))

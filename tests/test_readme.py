@@ -1,4 +1,4 @@
-"""What the README and its picture show is what happens."""
+"""The README and its picture show what really happens."""
 
 import html
 import os
@@ -18,7 +18,7 @@ EXAMPLES = re.findall(r"```console\n([^`]*)\n```\n\n```text\n([^`]*)\n```", READ
 
 
 def picture() -> str:
-    """Give the text of the picture, line by line."""
+    """Return the text of the picture, line by line."""
     drawing = (ROOT / "docs/interactive.svg").read_text(encoding="utf-8")
     lines = defaultdict(list)
     text = r'<text class="[\w-]+" x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>'
@@ -35,17 +35,17 @@ def test_the_picture_shows_a_real_run(output: Path) -> None:
         env=os.environ | {"COOKIECUTTER_CONFIG": str(config_file(output.parents[1]))},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
     )  # fmt: skip
-    prompts = done.stdout.split("): ")  # a terminal shows the answer behind each
+    prompts = done.stdout.split("): ")  # a terminal shows the answer after each
     assert len(prompts) == len(typed) + 1
     said = "): ".join(
         [prompts[0], *(f"{it}\n{text}" for it, text in zip(typed, prompts[1:], strict=True))]
     )
-    # The drawing leaves out blanks between two colors.
+    # The picture omits blanks between two colors.
     assert "".join(picture().split()) == "".join(said.replace(str(output), "/home/me").split())
 
 
 def rendering(command: str, output: Path) -> str:
-    """Run the part of a command that renders, in another folder than the README says."""
+    """Run the rendering part of a command, in another folder than in the README."""
     line, _, _ = command.partition(" && ")
     line = line.replace("cookiecutter .", f"cookiecutter {ROOT}").replace("-o ..", f"-o {output}")
     done = shell(output, line)

@@ -1,4 +1,4 @@
-"""What a rendered service answers is what its schema says, also to unusual requests."""
+"""Responses of a rendered service match its schema, also for unusual requests."""
 
 import re
 import sys

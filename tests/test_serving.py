@@ -1,4 +1,4 @@
-"""A rendered service, run as its README says, in a process of its own."""
+"""A rendered service, run as its README says, in a separate process."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from processes import prepare, serving, with_probe
 
 
 @pytest.mark.parametrize("served", everyday(USUAL, "pysqlite", "asyncpg"), ids=str)
-def test_what_was_written_is_there_after_a_restart(
+def test_stored_rows_survive_a_restart(
     served: Combination,
     projects: dict[Combination, Path],
     environment: Path,
@@ -37,7 +37,7 @@ def test_what_was_written_is_there_after_a_restart(
 
 
 @pytest.mark.parametrize("served", USUAL[:2], ids=str)
-def test_production_logs_objects(
+def test_production_logs_json_objects(
     served: Combination,
     projects: dict[Combination, Path],
     environment: Path,
@@ -61,7 +61,7 @@ def test_production_logs_objects(
 
 
 EMAIL, TOKEN, PASSWORD = "zoe@example.com", "s3cret", "hunter2"
-# In an async service, a task that nothing waits for: asyncio itself logs how it failed.
+# In an async service, a task whose exception is never retrieved: asyncio logs it.
 LOST = """
 
 @app.post("/probe/lost")
@@ -84,7 +84,7 @@ def test_secrets_are_not_in_the_log_of_a_failure(
     database_url: Callable[[Combination, str], str],
     tmp_path: Path,
 ) -> None:
-    """Real standard error: of expected and unexpected failures, in and outside a request."""
+    """Read standard error after expected and unexpected errors, in and outside requests."""
     skip_unless_installable(served)
     url = database_url(served, "my_api_secrets")
     with_probe(projects[served], tmp_path, environment, url)
@@ -93,7 +93,7 @@ def test_secrets_are_not_in_the_log_of_a_failure(
         answers["lost"] = 200
         with (tmp_path / "probe.py").open("a") as probe:
             probe.write(LOST)
-    # A failure after the response closes the connection, which must not be taken again.
+    # An error after the response closes the connection, which must not be reused.
     headers = {"Authorization": f"Bearer {TOKEN}", "Connection": "close"}
     for kind in ("development", "production"):
         with serving(
@@ -111,7 +111,7 @@ def test_secrets_are_not_in_the_log_of_a_failure(
         assert ("Task exception was never retrieved" in said) == (served.session == "async")
         for secret in (EMAIL, TOKEN):
             assert secret not in said
-        # Each of some failures with its chain, and no local variables: thousands of lines before.
+        # A few tracebacks with their chains: with local variables there were thousands of lines.
         assert len(said.splitlines()) < 1000
     if served.database != "sqlite":
         scheme = f"{served.database}+{served.driver}"

@@ -1,4 +1,4 @@
-"""What every rendered project looks like: as if it had been written by hand, for itself alone."""
+"""Every rendered project looks as if it had been written by hand, for these answers only."""
 
 import ast
 import json
@@ -28,7 +28,7 @@ FREE_ANSWERS = {
     "project_slug": "stock-and-orders-of-the-shops-what-is-there-part-1",
 }
 
-# Words that belong to one database, or to one driver, and have no place beside another.
+# Words of one database or driver, which must not appear in a project with another.
 WORDS = {
     "sqlite": ["sqlite", "pragma"],
     "postgresql": ["postgres", "sqlstate", "libpq"],
@@ -41,7 +41,7 @@ SYNC_WORDS = ["create_engine(", "[Session]", "TestClient", "orm import Session, 
 
 
 def files(project: Path, *suffixes: str) -> list[Path]:
-    """The files of a project, those of some kinds where `suffixes` names them."""
+    """Return the files of a project, only those with one of `suffixes` if given."""
     found = [path for path in sorted(project.rglob("*")) if path.is_file()]
     return [path for path in found if not suffixes or path.suffix in suffixes]
 
@@ -50,13 +50,15 @@ def text_of(project: Path) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in files(project))
 
 
-def test_no_markup_and_no_scar_is_left(combination: Combination, project: Path) -> None:
+def test_no_template_markup_or_extra_blank_line_is_left(
+    combination: Combination, project: Path
+) -> None:
     for path in files(project):
         if path.suffix == ".mako":
             continue
-        text = path.read_text(encoding="utf-8").replace("${{", "")  # an expression of GitHub
-        for scar in ("{{", "{%", "%}", "{#", "#%", "cookiecutter", "jinja", "overlay"):
-            assert scar not in text.lower(), f"{scar} in {path}"
+        text = path.read_text(encoding="utf-8").replace("${{", "")  # of GitHub Actions
+        for markup in ("{{", "{%", "%}", "{#", "#%", "cookiecutter", "jinja", "overlay"):
+            assert markup not in text.lower(), f"{markup} in {path}"
         assert not re.search(r"[ \t]\n|\n\n\n\n|\A\n|\n\n\Z|[^\n]\Z", text), f"blanks in {path}"
         assert "\r" not in text
         assert not re.search(r"[^\n]\n\[", text) or path.suffix != ".toml", (
@@ -67,13 +69,13 @@ def test_no_markup_and_no_scar_is_left(combination: Combination, project: Path) 
 
 
 def clone(repository: Path, folder: Path) -> Path:
-    """Clone as Git for Windows does by default: it ends the lines of a text file with CRLF."""
+    """Clone as Git for Windows does by default, with CRLF line endings in text files."""
     run("git", "clone", "--quiet", "--config", "core.autocrlf=true", repository, folder, cwd=ROOT)
     return folder
 
 
 def commit(folder: Path) -> None:
-    """Make a repository of a folder, with one commit."""
+    """Turn a folder into a repository with one commit."""
     run("git", "init", "--quiet", cwd=folder)
     run("git", "add", "--all", cwd=folder)
     author = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
@@ -85,7 +87,7 @@ def with_crlf(folder: Path) -> list[Path]:
     return [path for path in found if b"\r" in path.read_bytes()]
 
 
-def test_lines_end_alike_in_a_clone_that_asks_for_crlf(tmp_path: Path, cookies: Cookies) -> None:
+def test_lines_end_with_lf_in_a_clone_with_autocrlf(tmp_path: Path, cookies: Cookies) -> None:
     ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__")
     template = shutil.copytree(ROOT, tmp_path / "template", ignore=ignored)
     commit(template)
@@ -124,7 +126,7 @@ def test_nothing_of_another_database_is_left(combination: Combination, project: 
         assert word not in text, word
 
 
-# Words that belong to an optional answer, and have no place where it was declined.
+# Words of an optional answer, which must not appear in a project that declined it.
 OPTION_WORDS = {
     "telemetry": ["telemetry", "otlp", "otel"],
     "MIT": ["MIT License"],
@@ -157,7 +159,7 @@ def test_nothing_of_the_other_variant_is_left(combination: Combination, project:
             assert word not in text, f"{word} in {path}"
 
 
-# What no module imports, and what loads it by its name instead.
+# Distributions that no module imports, and what loads them by name.
 LOADED_BY_NAME = {
     "aiomysql": "SQLAlchemy, named by the URL",
     "aiosqlite": "SQLAlchemy, named by the URL",
@@ -187,7 +189,7 @@ PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
 def test_requirements_are_what_is_imported(
     combination: Combination, project: Path, environment: Path, with_tests: bool
 ) -> None:
-    """The service imports what it requires; with its tests, also what its groups require."""
+    """The service imports what it requires; with its tests, also the requirements of its groups."""
     configuration = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     groups = configuration["dependency-groups"] if with_tests else {}
     required = chain(configuration["project"]["dependencies"], *groups.values())
@@ -195,7 +197,7 @@ def test_requirements_are_what_is_imported(
         "--exclude", r"\.venv", "--non-dev-dependency-groups", ",".join(groups),
     ] if with_tests else []  # fmt: skip
     report = project / "report.json"
-    # The names of modules are read from the packages that are installed in the environment.
+    # The names of modules are read from the installed packages.
     packages = run(environment / "python", "-c", PURELIB, cwd=project).stdout.strip()
     done = run(
         "deptry", "--no-ansi", "--json-output", report, *options, ".",
@@ -217,7 +219,7 @@ def test_a_driver_is_required_as_the_table_says(combination: Combination, projec
     assert any(it.startswith(f"sqlalchemy{row['extra']}>=") for it in required)
 
 
-# Requirements with a ceiling; the reason stands beside each in the rendered project.
+# Requirements with an upper limit; the rendered project has the reason for each.
 CEILINGS = {"pymysql>=1.2,<1.2.1"}
 
 
@@ -282,10 +284,10 @@ def test_every_function_and_module_is_used(combination: Combination, project: Pa
                 assert decorated or len(re.findall(rf"\b{node.name}\b", text)) > 1, node.name
 
 
-def test_a_module_is_short_and_takes_nothing_private(
+def test_a_module_is_short_and_imports_nothing_private(
     combination: Combination, project: Path
 ) -> None:
-    """Private attributes are found by the project's own linter, private names in an import are not."""
+    """The project's linter finds private attributes, but not the import of private names."""
     for path in (project / "app").rglob("*.py"):
         text = path.read_text()
         assert text.count("\n") <= 150, path
@@ -296,7 +298,7 @@ def test_the_project_is_clean_under_its_own_tools(
     combination: Combination, project: Path, environment: Path
 ) -> None:
     skip_unless_installable(combination)
-    cache = environment.parent / "mypy_cache"  # the libraries are read once for all
+    cache = environment.parent / "mypy_cache"  # mypy reads the libraries only once
     run(environment / "ruff", "format", "--check", "--no-cache", cwd=project)
     run(environment / "ruff", "check", "--no-cache", cwd=project)
     run(environment / "mypy", "--cache-dir", cache, cwd=project)
@@ -318,7 +320,7 @@ IMPORTS = {
 
 
 @pytest.mark.parametrize("contract", IMPORTS)
-def test_each_contract_of_imports_can_be_broken(
+def test_each_import_contract_detects_a_violation(
     contract: str, projects: dict[Combination, Path], environment: Path, tmp_path: Path
 ) -> None:
     project = shutil.copytree(next(iter(projects.values())), tmp_path / "my-api")
@@ -332,14 +334,14 @@ def test_each_contract_of_imports_can_be_broken(
 
 @pytest.mark.parametrize("session", QUESTIONS["session"])
 @pytest.mark.parametrize("checker", ["mypy", "pyright", "ty"])
-def test_a_reader_cannot_be_given_to_what_writes(
+def test_a_reader_cannot_be_passed_to_functions_that_write(
     checker: str,
     session: str,
     projects: dict[Combination, Path],
     environment: Path,
     tmp_path: Path,
 ) -> None:
-    """The only errors are in the lines that say so."""
+    """The type checker finds errors only in the marked lines."""
     rendered = next(path for it, path in projects.items() if it.session == session)
     project = shutil.copytree(rendered, tmp_path / "my-api")
     text = (Path(__file__).parent / "types_of_sessions.py").read_text()
@@ -362,7 +364,7 @@ def test_a_reader_cannot_be_given_to_what_writes(
     assert sorted({*found}, key=int) == wrong, done.stdout
 
 
-def test_check_shows_what_every_tool_finds_and_fix_goes_on(
+def test_check_and_fix_run_every_tool_despite_errors(
     projects: dict[Combination, Path], environment: Path, tmp_path: Path
 ) -> None:
     project = shutil.copytree(next(iter(projects.values())), tmp_path / "my-api")
@@ -383,7 +385,7 @@ def test_check_shows_what_every_tool_finds_and_fix_goes_on(
 
 
 def test_ty_finds_nothing(combination: Combination, project: Path, environment: Path) -> None:
-    """Warnings count too. A rendered project has mypy; its editor may have this one."""
+    """Warnings count too. A rendered project uses mypy, but an editor may use ty."""
     ty = Path(sys.executable).with_name("ty")
     run(ty, "check", "--error-on-warning", "--python", environment.parent, cwd=project)
 
@@ -391,7 +393,7 @@ def test_ty_finds_nothing(combination: Combination, project: Path, environment: 
 def test_pyright_finds_nothing(
     projects: dict[Combination, Path], environment: Path, tmp_path: Path
 ) -> None:
-    """All projects in one process, which reads the libraries once; so does Pylance in an editor."""
+    """One process checks all projects and reads libraries once, as Pylance in an editor does."""
     for combination, project in projects.items():
         shutil.copytree(project, tmp_path / str(combination))
     (tmp_path / "pyrightconfig.json").write_text(
@@ -429,7 +431,7 @@ def test_the_sync_twins_are_derived_from_async() -> None:
 
 
 def test_the_table_of_values_has_every_case() -> None:
-    """Bold, and otherwise than on PostgreSQL, is what the tests of a database have as `OTHERWISE`."""
+    """A cell is bold if and only if the `OTHERWISE` of the database has the case."""
     source = (OVERLAYS / "async" / "tests/guarantees/test_values.py").read_text()
     lines = (ROOT / "docs" / "values.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
@@ -444,7 +446,7 @@ def test_the_table_of_values_has_every_case() -> None:
             assert cell.startswith("**") == (f'"{name}"' in dialect), name
 
 
-def test_two_overlays_never_hold_the_same_path(combination: Combination) -> None:
+def test_no_two_overlays_contain_the_same_path(combination: Combination) -> None:
     names = {*combination.overlays}
     laid = [folder for folder in sorted(OVERLAYS.iterdir()) if set(folder.name.split("+")) <= names]
     assert {part for folder in laid for part in folder.name.split("+")} >= names
@@ -456,7 +458,7 @@ def test_two_overlays_never_hold_the_same_path(combination: Combination) -> None
         assert one & other == set()
 
 
-def test_every_overlay_is_laid_by_some_answer() -> None:
+def test_every_overlay_is_copied_for_some_answer() -> None:
     named = {name for it in COMBINATIONS for name in it.overlays}
     for folder in OVERLAYS.iterdir():
         assert set(folder.name.split("+")) <= named, folder.name
@@ -478,7 +480,7 @@ def test_python_in_the_template_is_python() -> None:
     tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def test_what_is_copied_unrendered_holds_no_markup() -> None:
+def test_files_copied_unrendered_contain_no_markup() -> None:
     for path in files(OVERLAYS, ".py"):
         if path.relative_to(OVERLAYS).parts[:2] not in {("libpq", "app"), ("mysql", "app")}:
             assert "{{" not in path.read_text(encoding="utf-8"), path
@@ -489,7 +491,7 @@ def test_file_names_are_legal_everywhere() -> None:
         assert not set(path.relative_to(TEMPLATE).as_posix()) & set('"|:<>?*'), path
 
 
-def test_a_project_cannot_be_named_after_what_it_depends_on(
+def test_a_project_cannot_be_named_after_its_dependencies(
     environment: Path, projects: dict[Combination, Path]
 ) -> None:
     hook = (ROOT / "hooks/pre_gen_project.py").read_text()
@@ -505,8 +507,8 @@ def test_a_project_cannot_be_named_after_what_it_depends_on(
     assert direct - refused == set(), "add these to DISTRIBUTIONS in hooks/pre_gen_project.py"
 
 
-@pytest.mark.full  # follows the newest releases of others
-def test_nor_after_what_those_depend_on(environment: Path) -> None:
+@pytest.mark.full  # depends on the newest releases of other projects
+def test_a_project_cannot_be_named_after_transitive_dependencies(environment: Path) -> None:
     hook = (ROOT / "hooks/pre_gen_project.py").read_text()
     refused = set(hook.partition('"""\n    ')[2].partition('"""')[0].split())
     listed = run(UV, "pip", "freeze", "--quiet", "--python", environment.parent, cwd=environment)
@@ -519,7 +521,7 @@ OWN_ROUTE = re.compile(r'@\w*(?:app|router)\.\w+\(\s*"(/[^"]+)"|APIRouter\(\s*pr
 OWN_CLASS = re.compile(r"^ *class (\w+)\([^)]*\b(?:Own|Base)\b[^)]*\):", re.MULTILINE)
 
 
-def test_names_of_tests_do_not_meet_those_of_a_project() -> None:
+def test_names_in_tests_do_not_collide_with_those_of_a_project() -> None:
     """A team may have a table of products, a class Task and a route /session."""
     folders = [TEMPLATE / "tests", *TEMPLATE.glob("overlays/*/tests")]
     files = [it for folder in folders for it in (folder / "guarantees").glob("*.py")]

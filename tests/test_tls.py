@@ -1,4 +1,4 @@
-"""TLS to the database, by the query that the README of each project gives."""
+"""TLS to the database, with the URL parameters in the README of each project."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ KEEPERS = {
     "mysql": mysql_with_tls,
     "mariadb": mariadb_with_tls,
 }
-# What the server itself says of the connection that asks.
+# Queries that return whether their connection uses TLS.
 ENCRYPTED = {
     "postgresql": "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
     "mysql": "SELECT variable_value <> '' FROM performance_schema.session_status"
@@ -30,7 +30,7 @@ ENCRYPTED = {
 
 
 def tls_url(combination: Combination, address: str, authority: Path) -> str:
-    """Put the query of the README into a URL."""
+    """Add the TLS parameters of the README to a URL."""
     row = DATABASES[combination.database]
     tls = row[combination.session][combination.driver]["tls"].format(authority)
     scheme = f"{combination.database}+{combination.driver}"
@@ -39,7 +39,7 @@ def tls_url(combination: Combination, address: str, authority: Path) -> str:
 
 
 @pytest.mark.parametrize("tried", everyday(ON_SERVERS, "asyncpg", "mysql+aiomysql"), ids=str)
-def test_tls_is_for_the_server_that_the_authority_names_and_for_no_other(
+def test_tls_accepts_only_the_server_that_the_authority_certifies(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,

@@ -1,4 +1,4 @@
-"""A second domain, written as an ordinary team would, is copied over a project and needs no workaround."""
+"""Domains that an ordinary team would write are copied into a project, without workarounds."""
 
 import os
 import re
@@ -15,15 +15,15 @@ from processes import alembic, execute, prepare, run, serving
 
 DatabaseURL = Callable[[Combination, str], str]
 WORKSHOP = Path(__file__).parent / "workshop"
-OWN_TESTS = [  # the same names in sync
+OWN_TESTS = [  # the sync tests have the same names
     it.relative_to(WORKSHOP / "async")
     for it in sorted((WORKSHOP / "async/tests").rglob("test_*.py"))
 ]
-# The project's own tests beside the workshop's run with the same driver on another database.
+# The project's own tests run on one database, the workshop's on another, with the same driver.
 TWICE = ("mysql+pymysql", "mariadb+asyncmy")
 ROUTERS = ["users.router", "products.router", "orders.streams", "orders.router"]
 
-# The tests of the workshop once more, and now their transactions really end.
+# The tests of the workshop again, with real transactions.
 COMMITTING = """
 import pytest
 
@@ -36,8 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 """
 
 
-def lay_over(project: Path, combination: Combination) -> None:
-    """Copy what fits the combination, and include its routers."""
+def copy_workshop(project: Path, combination: Combination) -> None:
+    """Copy the files for the combination, and include the routers."""
     for name in ("shared", combination.session, *combination.overlays):
         if (WORKSHOP / name).exists():
             shutil.copytree(WORKSHOP / name, project, dirs_exist_ok=True)
@@ -53,7 +53,7 @@ def lay_over(project: Path, combination: Combination) -> None:
 
 
 def commit_in_copies(project: Path) -> None:
-    """Copy the tests of the workshop, and mark the copies."""
+    """Copy the tests of the workshop, and mark the copies with `commits`."""
     folder = project / "tests/committing"
     folder.mkdir()
     (folder / "__init__.py").touch()
@@ -62,7 +62,7 @@ def commit_in_copies(project: Path) -> None:
         shutil.copy(project / file, folder)
 
 
-def test_nothing_in_it_silences_a_tool() -> None:
+def test_the_workshop_silences_no_tool() -> None:
     silenced = re.compile(r"noqa|type: ignore|\bcast\(|filterwarnings|mark\.skip")
     files = [*WORKSHOP.rglob("*.py")]
     assert len(files) > 30
@@ -74,7 +74,7 @@ def test_nothing_in_it_silences_a_tool() -> None:
     [it if it in USUAL else pytest.param(it, marks=pytest.mark.full) for it in DRIVERS],
     ids=str,
 )
-def test_a_team_builds_on_it(
+def test_a_project_with_the_workshop_passes_its_checks(
     tried: Combination,
     projects: dict[Combination, Path],
     environment: Path,
@@ -83,7 +83,7 @@ def test_a_team_builds_on_it(
 ) -> None:
     project, url = tmp_path / "my-api", database_url(tried, "my_api_workshop")
     prepare(projects[tried], project, environment, url)
-    lay_over(project, tried)
+    copy_workshop(project, tried)
     revision = ["revision --autogenerate -m shop", "upgrade head", "check"]
     back = ["downgrade -1", "upgrade head", "check"]
     alembic(project, environment, url, *revision, *back)

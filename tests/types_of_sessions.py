@@ -1,4 +1,4 @@
-"""What a type checker tells of sessions; copied into a project, where the marked lines are errors."""
+"""Types of sessions: a type checker must report the marked lines in a rendered project."""
 
 from app.database import Database, WriteSession, store_rows
 from app.dependencies import ReaderDep, SessionDep

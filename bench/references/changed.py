@@ -1,4 +1,4 @@
-"""The rendered app with one thing changed, which CHANGE names.
+"""The rendered app with one change, which the variable CHANGE names.
 
 Copied into a rendered project, in either variant.
 """

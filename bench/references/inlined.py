@@ -1,6 +1,6 @@
-"""Reference (c): the ORM written into each endpoint, with no dependency and no guarantee.
+"""Reference (c): the ORM written into each endpoint, without dependencies and guarantees.
 
-Written for async sessions; `await` and `async` are taken out for sync ones.
+Written for async sessions; `await` and `async` are removed for sync ones.
 """
 
 import os

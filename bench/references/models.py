@@ -1,4 +1,4 @@
-"""What the references take and give."""
+"""Request and response models of the references."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,13 +12,13 @@ class ItemCreate(BaseModel):
 
 
 class ItemUpdate(BaseModel):
-    """What to change."""
+    """The fields to change."""
 
     quantity: int
 
 
 class ItemRead(BaseModel):
-    """An item as it is stored."""
+    """A stored item."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -38,6 +38,6 @@ class Page(BaseModel):
 
 
 class Created(BaseModel):
-    """How many were stored."""
+    """The number of stored items."""
 
     created: int

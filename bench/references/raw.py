@@ -1,7 +1,7 @@
-"""What the references (a) and (b) share: raw drivers, with no SQLAlchemy between.
+"""The raw drivers of the references (a) and (b), without SQLAlchemy.
 
-A fixed number of connections in a queue, each statement by itself. Written for async
-drivers; `await` and `async` are taken out for sync ones. Reads `BENCH_URL` and
+A queue holds a fixed number of connections, and each statement runs by itself. Written for
+async drivers; `await` and `async` are removed for sync ones. Reads `BENCH_URL` and
 `DATABASE_POOL_SIZE` from the environment.
 """
 
@@ -26,7 +26,7 @@ opened: list[Any] = []
 
 
 async def connect() -> Any:
-    """Open a connection in AUTOCOMMIT, as each driver is asked for one."""
+    """Open a connection in AUTOCOMMIT, in the way of each driver."""
     part = URL.translate_connect_args(username="user")
     if DRIVER == "asyncpg":
         return await driver.connect(**part, **URL.query)
@@ -57,7 +57,7 @@ async def acquire() -> Any:
 
 
 async def run(statement: str, *values: Any) -> list[Row]:
-    """Run one statement and give its rows."""
+    """Run one statement and return its rows."""
     connection = await acquire()
     try:
         if DRIVER == "asyncpg":
@@ -88,7 +88,7 @@ async def run_many(statement: str, rows: list[Row]) -> None:
 
 
 async def new_cursor(connection: Any) -> Any:
-    """Open a cursor, which aiosqlite alone has to wait for."""
+    """Open a cursor; only with aiosqlite this must be awaited."""
     return await connection.cursor() if DRIVER == "aiosqlite" else connection.cursor()
 
 

@@ -8,7 +8,7 @@ COLUMNS = ("id", "name", "category", "quantity")
 
 @dataclass
 class Statements:
-    """What the references run."""
+    """The statements of the references."""
 
     get: str
     list: str
@@ -27,7 +27,7 @@ PLAIN = Statements(
 
 
 def of(driver: str) -> Statements:
-    """Write the statements for a driver."""
+    """Return the statements for a driver."""
 
     def styled(statement: str) -> str:
         if driver in {"aiosqlite", "pysqlite"}:

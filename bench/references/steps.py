@@ -1,6 +1,6 @@
 """What each layer of the rendered project adds to a request: CPU time, one process, no server.
 
-Copied beside the references into a rendered async project, and run in its environment.
+Copied with the references into a rendered async project, and run in its environment.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Reference (b): FastAPI and a response model on the raw driver.
 
-Written for async drivers; `await` and `async` are taken out for sync ones.
+Written for async drivers; `await` and `async` are removed for sync ones.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
-"""Tests, which take the address of the database from outside, and no other setting.
+"""The tests take only `DATABASE_URL` from the environment or `.env`, and no other setting.
 
-`.env` may hold what suits its developer; a test says by itself what it needs.
+`.env` may contain the settings of one developer; a test sets what it needs.
 """
 
 import os
@@ -12,7 +12,7 @@ from app.settings import Settings
 
 
 class Outside(BaseSettings):
-    """What the environment or `.env` says, whether a service could start with it or not."""
+    """What the environment or `.env` contains, even if a service could not start with it."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore")
 

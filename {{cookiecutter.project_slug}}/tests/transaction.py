@@ -1,8 +1,8 @@
 """The transaction of an ordinary test, which is rolled back at its end.
 
-The engine gets one connection only, in a transaction that is open already: what the code under
-test begins, commits and rolls back is a savepoint in there. What one connection in one
-transaction cannot show is refused, with a sentence that asks for the mark `commits`.
+The engine gets only one connection, in an open transaction. A transaction of the code under test
+is a savepoint in it. What one connection in one transaction cannot test is refused, with a
+sentence that asks for the mark `commits`.
 """
 
 import re
@@ -23,10 +23,10 @@ WRITING = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 
 
 class OneTransactionError(Exception):
-    """An ordinary test asked for what it cannot show."""
+    """An ordinary test does something that needs more than one transaction or connection."""
 
     def __init__(self, what: str) -> None:
-        """Say what was asked for."""
+        """Name what the test does, and the mark that it needs."""
         super().__init__(
             f"{what}, but an ordinary test is one transaction on one connection:"
             " mark this test with @pytest.mark.commits"
@@ -37,7 +37,7 @@ class OneConnection(StaticPool):
     """The pool of an ordinary test: one connection, for one session at a time."""
 
     def __init__(self, creator: Callable[[], DBAPIConnection], **options: Any) -> None:
-        """Give out what `creator` makes."""
+        """Hand out the connection that `creator` returns."""
         super().__init__(creator, **options)
         self.out = threading.Lock()
 
@@ -59,7 +59,7 @@ class OneTransaction:
     """Keeps an engine within the transaction of one of its connections."""
 
     def __init__(self, connection: Connection) -> None:
-        """Confine the engine, which belongs to one test."""
+        """Confine the engine of one test to this connection."""
         self.engine = engine = connection.engine
         self.connection: Any = connection.connection.dbapi_connection
         self.level = connection.get_isolation_level()
@@ -88,7 +88,7 @@ class OneTransaction:
         event.listen(engine.pool, "invalidate", self.note_loss)
 
     def leave(self, connection: Connection) -> None:
-        """Let the engine out again, so that the transaction can be rolled back."""
+        """Restore the engine, so that the transaction can be rolled back."""
         if self.lost:
             connection.invalidate()
         self.engine.pool, functions = self.before
@@ -99,7 +99,7 @@ class OneTransaction:
                 setattr(self.engine.dialect, name, function)
 
     def give_connection(self) -> DBAPIConnection:
-        """Give the connection to the pool, once."""
+        """Hand the connection to the pool, once."""
         if self.given:
             raise OneTransactionError("The connection was lost and is needed again")
         self.given = True
@@ -107,7 +107,7 @@ class OneTransaction:
         return connection
 
     def note_loss(self, *_: Any) -> None:
-        """Note that there is nothing to roll back."""
+        """Remember that the connection was lost, so there is nothing to roll back."""
         self.lost = True
 
     def execute(self, *statements: str) -> None:
@@ -118,7 +118,7 @@ class OneTransaction:
         cursor.close()
 
     def note_options(self, connection: Connection) -> None:
-        """Note for the others what the transaction is to be."""
+        """Remember for the other methods which options the transaction has."""
         options = connection.get_execution_options()
         self.read_only = READ_ONLY.items() <= options.items()
         self.autocommit = "only_reads" in options
@@ -128,27 +128,27 @@ class OneTransaction:
         self.execute("SAVEPOINT of_a_test", *(BEGIN_READ_ONLY if self.read_only else ()))
 
     def do_commit(self, connection: PoolProxiedConnection) -> None:
-        """Keep what was done since; that it only reads would be kept too."""
+        """Release the savepoint; roll back a read-only one, or the read-only mode would remain."""
         if self.read_only:
             self.do_rollback(connection)
         else:
             self.execute("RELEASE SAVEPOINT of_a_test")
 
     def do_rollback(self, _connection: PoolProxiedConnection) -> None:
-        """Undo what was done since."""
+        """Roll back to the savepoint."""
         self.execute("ROLLBACK TO SAVEPOINT of_a_test", "RELEASE SAVEPOINT of_a_test")
 
     def set_isolation_level(self, _connection: DBAPIConnection, level: str) -> None:
-        """Leave the level as it is; a reader has nothing that AUTOCOMMIT could commit."""
+        """Leave the level unchanged: a reader writes nothing that AUTOCOMMIT could commit."""
         if level not in {"AUTOCOMMIT", self.level}:
             raise OneTransactionError(f"A transaction is to be {level}")
 
     def change_options(self, _connection: Connection, options: dict[str, Any]) -> None:
-        """Leave out what would begin a transaction."""
+        """Replace options that would begin a transaction."""
         options.update({key: it for key, it in IN_SAVEPOINTS.items() if key in options})
 
     def refuse(self, statement: str, **_: Any) -> None:
-        """Refuse what would end the transaction, and a write where the database could not."""
+        """Refuse statements that end the transaction, and writes where the database cannot."""
         if ENDING.match(statement):
             raise OneTransactionError(f"{statement[:40]!r} ends a transaction")
         if self.read_only and REFUSED_WRITE and WRITING.match(statement):
@@ -156,6 +156,6 @@ class OneTransaction:
             raise dbapi.OperationalError(*REFUSED_WRITE)
 
     def recover(self, context: ExceptionContext) -> None:
-        """Let a reader go on after an error, as it can where each statement stands alone."""
+        """Let a reader continue after an error, as it can in AUTOCOMMIT."""
         if self.autocommit and not context.is_disconnect:
             self.execute("ROLLBACK TO SAVEPOINT of_a_test")

@@ -1,1 +1,1 @@
-"""The proof of every guarantee of this project, on its own database."""
+"""Tests of every guarantee of this project, on its own database."""

@@ -31,7 +31,7 @@ def downgrade() -> None:
 def config_with_revision(
     settings: Settings, folder: Path, upgrade: str, downgrade: str = "SELECT 1"
 ) -> Config:
-    """Write the revision into a folder; give a configuration whose head it is."""
+    """Write the revision into a folder, and return a configuration whose head it is."""
     config = config_with_folder(settings, folder)
     head = ScriptDirectory.from_config(config).get_current_head()
     text = REVISION.format(head=head, upgrade=upgrade, downgrade=downgrade)
@@ -42,7 +42,7 @@ def config_with_revision(
 def config_with_folder(
     settings: Settings, folder: Path, metadata: MetaData | None = None
 ) -> Config:
-    """Give a configuration with the revisions of one more folder, for other tables if given."""
+    """Return a configuration with the revisions of one more folder, for `metadata` if given."""
     config = alembic_config(settings)
     if metadata is not None:
         config.attributes["metadata"] = metadata

@@ -1,4 +1,4 @@
-"""Commands run beside the service, with its settings, logs and models."""
+"""Commands use the settings, logs and models of the service."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from tests.dialect import UNREACHABLE
 
 
 def run(url: URL, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, from where no `.env` is."""
+    """Run the command in a separate process, in a folder without `.env`."""
     address = url.render_as_string(hide_password=False)
     return subprocess.run(
         [sys.executable, "-m", "app.commands.count_rows"],
@@ -32,7 +32,7 @@ def test_a_command_knows_every_table(settings: Settings, tmp_path: Path) -> None
         assert f"{table.fullname} has " in done.stderr
 
 
-def test_a_command_that_fails_says_so(tmp_path: Path) -> None:
+def test_a_failed_command_logs_it_and_exits_with_1(tmp_path: Path) -> None:
     done = run(UNREACHABLE, tmp_path)
     assert done.returncode == 1
     assert "The command failed" in done.stderr

@@ -1,4 +1,4 @@
-"""What import-linter cannot say without naming the domains."""
+"""Rules for imports that import-linter cannot express without naming the domains."""
 
 from collections.abc import Iterable
 
@@ -8,8 +8,8 @@ from grimp import build_graph
 INSIDE = {"router", "service"}
 
 
-def trespasses(imports: Iterable[tuple[str, str]]) -> list[str]:
-    """Name imports of the inside of a domain by another domain, or by what all domains share."""
+def forbidden_imports(imports: Iterable[tuple[str, str]]) -> list[str]:
+    """Return imports of a router or service by another domain, or by a shared module."""
     found = []
     for importer, imported in imports:
         parts = imported.split(".")
@@ -20,7 +20,7 @@ def trespasses(imports: Iterable[tuple[str, str]]) -> list[str]:
     return found
 
 
-def test_a_domain_imports_nothing_of_the_inside_of_another() -> None:
+def test_no_domain_imports_the_router_or_service_of_another() -> None:
     graph = build_graph("app", cache_dir=None)
     imports = [
         (importer, imported)
@@ -28,7 +28,7 @@ def test_a_domain_imports_nothing_of_the_inside_of_another() -> None:
         for imported in graph.find_modules_directly_imported_by(importer)
     ]
     assert len(imports) > 20
-    assert trespasses(imports) == []
+    assert forbidden_imports(imports) == []
 
 
 @pytest.mark.parametrize(
@@ -44,5 +44,7 @@ def test_a_domain_imports_nothing_of_the_inside_of_another() -> None:
         ("app.commands.send_orders", "app.orders.service", False),
     ],
 )
-def test_what_a_domain_may_import(importer: str, imported: str, refused: bool) -> None:
-    assert trespasses([(importer, imported)]) == ([f"{importer} imports {imported}"] * refused)
+def test_forbidden_imports_are_detected(importer: str, imported: str, refused: bool) -> None:
+    assert forbidden_imports([(importer, imported)]) == (
+        [f"{importer} imports {imported}"] * refused
+    )

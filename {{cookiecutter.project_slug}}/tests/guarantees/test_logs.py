@@ -1,4 +1,4 @@
-"""Every line of the log has a form that its reader can work with."""
+"""Log lines are JSON in production, and readable text in development."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from app.settings import Settings
 
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
-    """The root logger, which is left as it was."""
+    """The root logger, restored after the test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield root
@@ -21,7 +21,7 @@ def root() -> Iterator[logging.Logger]:
     root.setLevel(level)
 
 
-def test_a_line_of_production_is_an_object(
+def test_a_production_log_line_is_a_json_object(
     root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure(Settings().model_copy(update={"environment": "production"}))
@@ -35,7 +35,7 @@ def test_a_line_of_production_is_an_object(
     assert line["timestamp"].endswith("Z")
 
 
-def test_a_line_of_development_can_be_read(
+def test_a_development_log_line_is_readable(
     root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure(Settings())

@@ -1,4 +1,4 @@
-"""Nothing is loaded by accident, and no column changes what it is given."""
+"""No attribute is lazy loaded by accident, and no column changes its values."""
 
 from collections.abc import Iterable
 
@@ -33,24 +33,24 @@ from app.database.types import Duration, NaiveTime, UtcDateTime
 from tests.dialect import DIGITS
 
 
-def loading_by_accident(mappers: Iterable[Mapper[object]]) -> list[str]:
-    """Name what reading an attribute would load, one query for each row."""
+def lazy_loaded(mappers: Iterable[Mapper[object]]) -> list[str]:
+    """Return attributes that are lazy loaded, with one query per row."""
     lazy = {"select", True, "dynamic"}
     return [
         str(it)
         for mapper in mappers
         for it in (*mapper.relationships, *mapper.column_attrs)
-        if (it.lazy in lazy if isinstance(it, RelationshipProperty) else loads_later(it))
+        if (it.lazy in lazy if isinstance(it, RelationshipProperty) else is_lazy(it))
     ]
 
 
-def loads_later(column: ColumnProperty[object]) -> bool:
-    """Tell whether a column is loaded when its attribute is read."""
+def is_lazy(column: ColumnProperty[object]) -> bool:
+    """Tell whether a column is deferred, and loaded when its attribute is read."""
     return column.deferred and not column.raiseload
 
 
 def changing_values(tables: Iterable[Table]) -> list[str]:
-    """Name the columns whose values would depend on the database, see `app/database/types.py`."""
+    """Return columns whose values would depend on the database, see `app/database/types.py`."""
     return [str(it) for table in tables for it in table.columns if changes_values(it.type)]
 
 
@@ -67,15 +67,15 @@ def changes_values(kind: TypeEngine[object]) -> bool:
     return isinstance(kind, DateTime | Time | Interval)
 
 
-def test_nothing_is_loaded_by_accident() -> None:
-    assert loading_by_accident(Base.registry.mappers) == []
+def test_no_attribute_is_lazy_loaded() -> None:
+    assert lazy_loaded(Base.registry.mappers) == []
 
 
-def test_no_column_changes_what_it_is_given() -> None:
+def test_no_column_changes_its_values() -> None:
     assert changing_values(tables.metadata.sorted_tables) == []
 
 
-def test_one_that_would_is_found() -> None:
+def test_a_lazy_loaded_attribute_is_detected() -> None:
     class Other(DeclarativeBase):
         pass
 
@@ -91,11 +91,11 @@ def test_one_that_would_is_found() -> None:
         photo: Mapped[bytes] = mapped_column(deferred=True)
         kept: Mapped[bytes] = mapped_column(deferred=True, deferred_raiseload=True)
 
-    assert loading_by_accident(Other.registry.mappers) == ["Child.parent", "Child.photo"]
+    assert lazy_loaded(Other.registry.mappers) == ["Child.parent", "Child.photo"]
 
 
 class Wrapped(TypeDecorator[object]):
-    """A type of the project's own."""
+    """A custom type of the project."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -119,6 +119,8 @@ class Wrapped(TypeDecorator[object]):
     ],
     ids=repr,
 )
-def test_a_column_that_would_is_found(kind: TypeEngine[object], *, named: bool) -> None:
+def test_a_column_that_changes_its_values_is_detected(
+    kind: TypeEngine[object], *, named: bool
+) -> None:
     table = Table("others", MetaData(), Column("value", kind))
     assert changing_values([table]) == ["others.value"] * named

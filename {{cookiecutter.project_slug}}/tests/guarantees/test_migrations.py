@@ -1,4 +1,4 @@
-"""The migrations lead to the models and back, and say in a sentence why they cannot run."""
+"""Migrations match the models and can be downgraded; a failure is reported in one sentence."""
 
 from collections.abc import Callable
 
@@ -14,18 +14,18 @@ from tests.conftest import alembic_config
 from tests.dialect import UNREACHABLE
 
 
-def test_the_migrations_make_what_the_models_say(own_settings: Settings) -> None:
+def test_the_migrations_match_the_models(own_settings: Settings) -> None:
     command.check(alembic_config(own_settings))
 
 
-def test_the_migrations_can_be_taken_back(own_settings: Settings) -> None:
+def test_the_migrations_can_be_downgraded(own_settings: Settings) -> None:
     config: Config = alembic_config(own_settings)
     command.downgrade(config, "base")
     command.upgrade(config, "head")
     command.check(config)
 
 
-def test_only_commands_with_a_destination_take_the_migration_lock(
+def test_only_upgrade_downgrade_and_stamp_take_the_migration_lock(
     own_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acquire = dialect.acquire_migration_lock
@@ -48,7 +48,7 @@ def test_only_commands_with_a_destination_take_the_migration_lock(
 
 
 @pytest.mark.parametrize("run", [command.current, command.check])
-def test_a_database_out_of_reach_is_one_sentence(
+def test_an_unreachable_database_is_reported_in_one_sentence(
     run: Callable[[Config], None], settings: Settings
 ) -> None:
     unreachable = settings.model_copy(update={"database_url": UNREACHABLE})

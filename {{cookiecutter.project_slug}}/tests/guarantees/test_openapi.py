@@ -1,4 +1,4 @@
-"""The schema says what is sent: which errors, by which content type, in which shape."""
+"""The OpenAPI schema documents each error with its content type and its model."""
 
 from typing import Any
 
@@ -41,11 +41,11 @@ def test_every_error_is_problem_details() -> None:
         ("delete", "/test-products/{product_id}", {204, 404, 413, 422, 500, 503}),
     ],
 )
-def test_a_route_documents_what_it_can_answer(method: str, path: str, codes: set[int]) -> None:
+def test_a_route_documents_its_status_codes(method: str, path: str, codes: set[int]) -> None:
     assert documented(create_app(Settings()).openapi(), method, path) == codes
 
 
-def test_one_line_documents_more() -> None:
+def test_a_route_can_document_more_errors_in_one_line() -> None:
     app = create_app(Settings())
     router = APIRouter(prefix="/probe", responses=problems(401))
 

@@ -1,4 +1,4 @@
-"""Settings are right, or refused with a sentence."""
+"""Settings are valid, or refused with one sentence."""
 
 from pathlib import Path
 
@@ -18,20 +18,20 @@ def test_a_url_keeps_every_character_of_its_parts(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("url", ["", "no url", "oracle://host/name", DEFAULT_URL.drivername])
-def test_a_wrong_url_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_url_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(ValidationError, match="is not"):
         Settings()
 
 
-def test_blanks_around_a_url_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whitespace_around_a_url_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     url = DEFAULT_URL.render_as_string(hide_password=False)
     monkeypatch.setenv("DATABASE_URL", f" {url}\n")
     assert Settings().database_url == DEFAULT_URL
 
 
 @pytest.mark.parametrize("name", ["no_such_thing", "password"])
-def test_a_parameter_that_the_driver_does_not_take_is_refused_by_name(
+def test_an_unknown_url_parameter_is_refused_by_name(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = DEFAULT_URL.update_query_dict({name: "hunter2"})
@@ -42,14 +42,16 @@ def test_a_parameter_that_the_driver_does_not_take_is_refused_by_name(
 
 
 @pytest.mark.parametrize("name", sorted(NUMBERS))
-def test_a_number_of_a_url_is_a_number(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_numeric_url_parameter_must_be_a_number(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = DEFAULT_URL.update_query_dict({name: "five"})
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
     with pytest.raises(ValidationError, match=f"{name}=five, which is not a whole number"):
         Settings()
 
 
-def test_a_word_of_a_url_is_one_that_the_driver_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_parameter_must_be_one_of_its_choices(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, words in CHOICES.items():
         for word in (*words, "sometimes"):
             url = DEFAULT_URL.update_query_dict({name: word})
@@ -71,7 +73,7 @@ def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
         Settings()
 
 
-def test_the_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_env_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     example = Path(__file__).parents[2] / ".env.example"
     for line in example.read_text(encoding="utf-8").splitlines()[1:]:
         name, _, value = line.removeprefix("# ").partition("=")
@@ -81,12 +83,12 @@ def test_the_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None
         assert getattr(shown, name) == field.default, name
 
 
-def test_words_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", "api.example.com, *.example.org")
     assert Settings().allowed_hosts == ["api.example.com", "*.example.org"]
 
 
-def test_production_refuses_to_log_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_refuses_database_echo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_ECHO", "true")
     assert Settings().database_echo
     monkeypatch.setenv("ENVIRONMENT", "production")

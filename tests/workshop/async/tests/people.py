@@ -1,4 +1,4 @@
-"""Those who use the API in tests."""
+"""Users and orders for tests."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +15,13 @@ CHAIR = {"name": "Chair", "price": "0.01"}
 
 
 async def sign_up(client: AsyncClient, email: str = "ann@example.com") -> dict[str, str]:
-    """Give the headers of a new user."""
+    """Create a user, and return the headers with its token."""
     response = await client.post("/users", json={"email": email})
     return {"Authorization": f"Bearer {response.json()['token']}"}
 
 
 async def staff(db: Database) -> dict[str, str]:
-    """Give the headers of a user who may change products."""
+    """Create a staff user, and return the headers with its token."""
     async with db.sessions.begin() as session:
         data = UserCreate(email="staff@example.com")
         _, token = await service.create_user(session, data, Role.STAFF)

@@ -1,6 +1,6 @@
 """The databases of the tests, on the server of `DATABASE_URL`; `uv run poe drop-test-databases`.
 
-Each has a name of its own, so that any number of runs may go on side by side.
+Each has a unique name, so any number of runs can go on at the same time.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ __all__ = ["database_of_run", "describe_leftovers", "drop", "scratch_database"]
 
 @contextmanager
 def database_of_run(url: URL) -> Generator[URL]:
-    """Make a database on the server of `url`, or on one that is started for this run."""
+    """Create a database on the server of `url`, or on a server that is started for this run."""
     with running_server(url) as server, scratch_database(server) as scratch:
         yield scratch
 
 
 @contextmanager
 def scratch_database(url: URL) -> Generator[URL]:
-    """Make a database on the server of `url`, give its URL, and drop it in the end."""
+    """Create a database on the server of `url`, yield its URL, and drop it afterwards."""
     scratch = url.set(database=own_name(url))
     try:
         made = asyncio.run(create_database(Settings(database_url=scratch)))
@@ -45,14 +45,14 @@ def scratch_database(url: URL) -> Generator[URL]:
 
 
 async def drop(url: URL) -> None:
-    """Drop a database, speaking to another one of the same server."""
+    """Drop a database through a connection to another database of the same server."""
     async with maintenance_connection(Settings(database_url=url)) as connection:
         name = connection.dialect.identifier_preparer.quote(url.database or "")
         await connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
 
 
 async def drop_leftovers() -> None:
-    """Drop what killed runs have left on the server of `DATABASE_URL`."""
+    """Drop the databases that killed runs left on the server of `DATABASE_URL`."""
     server = Settings().database_url
     for record, url in leftovers().items():
         if url.set(password=server.password, database=server.database) != server:

@@ -1,7 +1,7 @@
-"""Fixtures: a database of the tests' own, and the app on it.
+"""Fixtures: a database for the tests, and the app that uses it.
 
-A test runs in one transaction that is rolled back at its end; what the code under
-test commits is a savepoint in there. A test marked `commits` has real transactions,
+A test runs in one transaction that is rolled back at its end. A commit of the code
+under test only releases a savepoint. A test marked `commits` has real transactions,
 and its rows are deleted afterwards.
 """
 
@@ -33,7 +33,7 @@ ClientOf = Callable[[FastAPI], AbstractAsyncContextManager[AsyncClient]]
 
 
 async def at_once(count: int, call: Callable[[], Awaitable[T]]) -> list[T]:
-    """Call many times at the same time, as so many clients would."""
+    """Call a function `count` times concurrently, as that many clients would."""
     return list(await asyncio.gather(*(call() for _ in range(count))))
 
 
@@ -49,26 +49,26 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 async def loop(anyio_backend: str) -> AsyncIterator[None]:
-    """Keep one event loop for all tests, so that nothing of a driver outlives its own."""
-    yield  # noqa: PT022  # a fixture that returned would let go of the loop
+    """Keep one event loop for all tests: a driver's objects must not outlive their loop."""
+    yield  # noqa: PT022  # the loop must stay open until the end of the session
 
 
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
-    """The settings of the service, but for the database: that is made and migrated here."""
+    """The settings of the service, with a database that is created and migrated here."""
     with database_of_run(Settings().database_url) as url:
         yield migrated(url)
 
 
 @pytest.fixture
 def own_settings(settings: Settings) -> Iterator[Settings]:
-    """Settings with a database for one test alone, which changes the schema."""
+    """Settings with a database for a single test, which changes the schema."""
     with scratch_database(settings.database_url) as url:
         yield migrated(url)
 
 
 def migrated(url: URL) -> Settings:
-    """Bring a database to its newest revision, and give settings with it."""
+    """Upgrade a database to its newest revision, and return settings for it."""
     settings = Settings(database_url=url)
     command.upgrade(alembic_config(settings), "head")
     return settings
@@ -79,7 +79,7 @@ def alembic_config(settings: Settings) -> Config:
 
 
 async def run_alembic(command: Callable[..., object], config: Config, *arguments: str) -> None:
-    """Run a command of Alembic in a thread: it has an event loop of its own."""
+    """Run an Alembic command in a thread, because it starts its own event loop."""
     await asyncio.to_thread(command, config, *arguments)
 
 
@@ -87,7 +87,7 @@ async def run_alembic(command: Callable[..., object], config: Config, *arguments
 async def db(
     loop: None, settings: Settings, request: pytest.FixtureRequest
 ) -> AsyncIterator[Database]:
-    """The database as the app has it, rolled back after the test unless that `commits`."""
+    """The app's `Database`, rolled back after the test unless the test is marked `commits`."""
     async with connected(settings) as db:
         if request.node.get_closest_marker("commits"):
             yield db
@@ -111,14 +111,14 @@ def app(settings: Settings) -> FastAPI:
 
 @pytest.fixture
 async def client(app: FastAPI, db: Database) -> AsyncIterator[AsyncClient]:
-    """A client of the app; `db` takes the place of the one that its lifespan would make."""
+    """A client of the app; `db` replaces the database that its lifespan would create."""
     async with serving(app, {"db": db}) as client:
         yield client
 
 
 @pytest.fixture
 def client_of(loop: None) -> ClientOf:
-    """A way to a client of another app, with a database that its own lifespan makes."""
+    """A function that returns a client of another app, whose lifespan creates its database."""
 
     @asynccontextmanager
     async def client_of(app: FastAPI) -> AsyncGenerator[AsyncClient]:
@@ -129,9 +129,9 @@ def client_of(loop: None) -> ClientOf:
 
 
 def serving(app: FastAPI, state: Any) -> AsyncClient:
-    """Make a client of the app as its lifespan leaves it.
+    """Make a client of the app, with the state of its lifespan.
 
-    An exception that nothing handles is answered 500, and logged as the server would.
+    An unhandled exception gets 500 and is logged, as uvicorn would do.
     """
 
     async def with_state(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""What the tests must know of MySQL and MariaDB."""
+"""What the tests need to know about MySQL and MariaDB."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,24 +9,24 @@ from app.settings.url import DEFAULT_URL
 CURRENT_DATABASE = "SELECT database()"
 SLEEP = "SELECT SLEEP({})"
 
-# What every connection of the service answers; each server reads its own comment.
+# The settings of every connection of the service; each server reads its own comment.
 LIMITS = {
     "SELECT /*M! @@max_statement_time */ /*!80000 @@max_execution_time / 1000 */": 30,
     "SELECT @@innodb_lock_wait_timeout": 30,
     "SELECT @@character_set_client": "utf8mb4",
 }
 
-# What those of migrations answer too: the time zone.
+# The time zone, which is the same on connections of migrations.
 ZONE = {"SELECT @@time_zone": "+00:00"}
 
-# Statements after which only COMMIT fails, after so many seconds: no constraint is deferred
-# here, but the server closes a connection that idles for longer than it may.
+# Statements that make only COMMIT fail, after a pause in seconds. There are no deferred
+# constraints here, but the server closes a connection at its idle timeout.
 FAIL_AT_COMMIT = ["SET SESSION /*M! idle_transaction_timeout = 1, */ wait_timeout = 1"]
 PAUSE = 1.5
 
-# Statements after which COMMIT takes half a second.
+# Statements that make COMMIT take half a second.
 SLOW_COMMIT: list[str] = []
-# What keeps every COMMIT waiting, and what ends that.
+# Statements that block and unblock every COMMIT.
 BLOCK_COMMITS = ["FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES"]
 
 # Values that the table of products cannot hold.
@@ -37,12 +37,12 @@ UNFIT: dict[str, dict[str, Any]] = {
     "range": {"quantity": 2**31},
 }
 
-# What the log says of a name that is there already.
+# The error code that the log has for a duplicate name.
 DUPLICATE = "1062"
 
 UNREACHABLE = DEFAULT_URL.set(host="127.0.0.1", port=9, password="hunter2")
 
-# What keeps a service out, in a place of the URL each.
+# Parts of the URL that make a login fail.
 REFUSED: dict[str, dict[str, Any]] = {
     "user": {"username": "nobody_at_all"},
     "password": {"password": "not its own"},
@@ -50,49 +50,49 @@ REFUSED: dict[str, dict[str, Any]] = {
     "command": {"query": {"init_command": "SELECT nothing"}},
 }
 
-# What a URL may say, and what each connection answers then.
+# Options in a URL, and the settings that each connection has then.
 SAID = {
     "init_command": "SET time_zone = '+09:00',"
     " /*M! max_statement_time = 70 */ /*!80000 max_execution_time = 70000 */"
 }
 ANSWERS = {
     "SELECT @@time_zone": "+09:00",
-    # The URL wins over the settings.
+    # The URL overrides the settings.
     "SELECT /*M! @@max_statement_time */ /*!80000 @@max_execution_time / 1000 */": 70,
 }
 
-# A change of a type, and what makes a connection refuse to write, as a replica does.
+# A type change, and a statement that makes a connection read-only, as on a replica.
 CHANGE_TYPE = "ALTER TABLE test_measures MODIFY amount {}"
 TYPES = ("bigint", "decimal(20)")
 DEMOTE = "SET SESSION TRANSACTION READ ONLY"
 
-# How NaN is answered where it is to be stored: no column can hold it.
+# The status code for storing NaN: no column can hold it.
 NAN = 422
 
-# Values that come back otherwise than given, and 422 for one that is refused.
+# Values that are read back differently; 422 for one that is refused.
 OTHERWISE: dict[str, Any] = {"infinity": 422, "a very long interval": 422}
-if DEFAULT_URL.get_backend_name() == "mysql":  # MariaDB keeps the text
+if DEFAULT_URL.get_backend_name() == "mysql":  # MariaDB stores JSON as text
     OTHERWISE["the order of JSON"] = {"a": 3, "last": 1, "first": 2}
     OTHERWISE["a large integer in JSON"] = {"large": float(2**70)}
 
-# The digits that a Numeric may have here.
+# The highest precision of a Numeric.
 DIGITS = 65
 
-# Whether a table may be in a schema, which lies beside others in one database.
+# Whether one database can have several schemas.
 SCHEMAS = False
 
-# What an ordinary test does not do, because its transaction could not be rolled back: DDL commits.
+# Statements that an ordinary test refuses: they would end its transaction, as DDL does here.
 COMMITTING = (
     "BEGIN|START TRANSACTION|COMMIT|ROLLBACK(?! TO)|SET autocommit"
     "|(CREATE|DROP)(?! TEMPORARY)|ALTER|RENAME|TRUNCATE|GRANT|REVOKE|ANALYZE|OPTIMIZE|(UN)?LOCK"
 )
-# In an ordinary test: listeners to the begin of a transaction that do not fit a savepoint, options
-# that differ, how a savepoint that only reads begins, and how a write is refused where the database
-# cannot do so.
+# For an ordinary test: listeners for `begin` that do not work with a savepoint, options that
+# differ, statements that begin a read-only savepoint, and the error for a write in it where the
+# database raises none.
 BEGINNING: list[Callable[..., None]] = [begin]
 IN_SAVEPOINTS: dict[str, Any] = {}
 BEGIN_READ_ONLY: list[str] = []
 REFUSED_WRITE: tuple[Any, ...] = (1792, "Cannot execute statement in a READ ONLY transaction.")
 
-# Statements that such a test refuses.
+# Statements that commit implicitly, which an ordinary test refuses.
 SELF_COMMITTING = ["CREATE TABLE other (id INTEGER)", "TRUNCATE test_products"]

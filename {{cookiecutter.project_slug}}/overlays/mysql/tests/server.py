@@ -10,5 +10,5 @@ HINT = "Start a server there, or set DATABASE_URL to one whose user may create d
 
 @contextmanager
 def running_server(url: URL) -> Generator[URL]:
-    """Give the server of `url`."""
+    """Yield the server of `url`."""
     yield url

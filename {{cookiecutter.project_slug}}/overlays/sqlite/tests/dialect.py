@@ -1,4 +1,4 @@
-"""What the tests must know of SQLite."""
+"""What the tests need to know about SQLite."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,13 +8,13 @@ from app.settings.url import DEFAULT_URL
 
 CURRENT_DATABASE = "SELECT file FROM pragma_database_list WHERE name = 'main'"
 
-# What every connection of the service answers.
+# The settings of every connection of the service.
 LIMITS = {"PRAGMA foreign_keys": 1, "PRAGMA journal_mode": "wal", "PRAGMA busy_timeout": 30_000}
 
-# What those of migrations answer too: the time zone.
-ZONE = {"SELECT datetime('now') = CURRENT_TIMESTAMP": 1}  # there is no other
+# The time zone, which is the same on connections of migrations.
+ZONE = {"SELECT datetime('now') = CURRENT_TIMESTAMP": 1}  # SQLite has only UTC
 
-# Statements after which only COMMIT fails, after so many seconds.
+# Statements that make only COMMIT fail, after a pause in seconds.
 FAIL_AT_COMMIT = [
     "CREATE TABLE one (id INTEGER PRIMARY KEY)",
     "CREATE TABLE two (one_id INTEGER REFERENCES one DEFERRABLE INITIALLY DEFERRED)",
@@ -22,35 +22,35 @@ FAIL_AT_COMMIT = [
 ]
 PAUSE = 0.0
 
-# Statements after which COMMIT takes half a second.
+# Statements that make COMMIT take half a second.
 SLOW_COMMIT: list[str] = []
-# What keeps every COMMIT waiting, and what ends that: nothing does here.
+# Statements that block and unblock every COMMIT: SQLite has none.
 BLOCK_COMMITS: list[str] = []
 
-# Values that the table of products cannot hold; SQLite minds neither length nor range.
+# Values that the table of products cannot hold; SQLite checks neither length nor range.
 UNFIT: dict[str, dict[str, Any]] = {"null": {"name": None}, "check": {"quantity": -1}}
 
-# What the log says of a name that is there already.
+# The error code that the log has for a duplicate name.
 DUPLICATE = "SQLITE_CONSTRAINT_UNIQUE test_products.name"
 
 UNREACHABLE = DEFAULT_URL.set(database="nowhere/at/all.db")
 
-# What keeps a service out: here a file that is no database.
+# A part of the URL that makes connecting fail: a file that is no database.
 REFUSED: dict[str, dict[str, Any]] = {"file": {"database": __file__}}
 
-# What a URL may say, and what each connection answers then.
+# Options in a URL, and the settings that each connection has then.
 SAID = {"timeout": "7"}
-ANSWERS = {"PRAGMA busy_timeout": 7000}  # the URL wins over the settings
+ANSWERS = {"PRAGMA busy_timeout": 7000}  # the URL overrides the settings
 
-# A change of the schema, and what makes a connection refuse to write, as a read-only file does.
+# A schema change, and a statement that makes a connection read-only, as with a read-only file.
 CHANGE_TYPE = "ALTER TABLE test_measures ADD COLUMN {} integer"
 TYPES = ("more", "most")
 DEMOTE = "PRAGMA query_only = ON"
 
-# How NaN is answered where it is to be stored: it would become NULL.
+# The status code for storing NaN: it would become NULL.
 NAN = 422
 
-# Values that come back otherwise than given, and 422 for one that is refused.
+# Values that are read back differently; 422 for one that is refused.
 OTHERWISE: dict[str, Any] = {
     "a very long interval": 422,
     "a decimal of 30 digits": Decimal("12345678901234567168.0000000000"),
@@ -59,21 +59,21 @@ OTHERWISE: dict[str, Any] = {
     "NaN in JSON": {"none": float("nan")},
 }
 
-# The digits that a Numeric may have here.
-DIGITS = 15  # more would be rounded
+# The highest precision of a Numeric.
+DIGITS = 15  # SQLite would round more digits
 
-# Whether a table may be in a schema, which lies beside others in one database.
+# Whether one database can have several schemas.
 SCHEMAS = False
 
-# What an ordinary test does not do, because its transaction could not be rolled back.
+# Statements that an ordinary test refuses: they would end its transaction.
 COMMITTING = "COMMIT|END|ROLLBACK(?! TO)|VACUUM"
-# In an ordinary test: listeners to the begin of a transaction that do not fit a savepoint, options
-# that differ, how a savepoint that only reads begins, and how a write is refused where the database
-# cannot do so.
+# For an ordinary test: listeners for `begin` that do not work with a savepoint, options that
+# differ, statements that begin a read-only savepoint, and the error for a write in it where the
+# database raises none.
 BEGINNING: list[Callable[..., None]] = []
 IN_SAVEPOINTS: dict[str, Any] = {"sqlite_begin": ""}
 BEGIN_READ_ONLY: list[str] = []  # see `begin` in `app/database/engine.py`
 REFUSED_WRITE: tuple[Any, ...] = ()
 
-# Statements that such a test refuses.
+# Statements that commit implicitly, which an ordinary test refuses.
 SELF_COMMITTING: list[str] = []

@@ -1,7 +1,7 @@
-"""Fixtures: a database of the tests' own, and the app on it.
+"""Fixtures: a database for the tests, and the app that uses it.
 
-A test runs in one transaction that is rolled back at its end; what the code under
-test commits is a savepoint in there. A test marked `commits` has real transactions,
+A test runs in one transaction that is rolled back at its end. A commit of the code
+under test only releases a savepoint. A test marked `commits` has real transactions,
 and its rows are deleted afterwards.
 """
 
@@ -32,7 +32,7 @@ ClientOf = Callable[[FastAPI], AbstractContextManager[TestClient]]
 
 
 def at_once(count: int, call: Callable[[], T]) -> list[T]:
-    """Call many times at the same time, as so many clients would."""
+    """Call a function `count` times concurrently, as that many clients would."""
     with ThreadPoolExecutor(count) as pool:
         calls = [pool.submit(call) for _ in range(count)]
     return [made.result() for made in calls]
@@ -45,20 +45,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
-    """The settings of the service, but for the database: that is made and migrated here."""
+    """The settings of the service, with a database that is created and migrated here."""
     with database_of_run(Settings().database_url) as url:
         yield migrated(url)
 
 
 @pytest.fixture
 def own_settings(settings: Settings) -> Iterator[Settings]:
-    """Settings with a database for one test alone, which changes the schema."""
+    """Settings with a database for a single test, which changes the schema."""
     with scratch_database(settings.database_url) as url:
         yield migrated(url)
 
 
 def migrated(url: URL) -> Settings:
-    """Bring a database to its newest revision, and give settings with it."""
+    """Upgrade a database to its newest revision, and return settings for it."""
     settings = Settings(database_url=url)
     command.upgrade(alembic_config(settings), "head")
     return settings
@@ -69,13 +69,13 @@ def alembic_config(settings: Settings) -> Config:
 
 
 def run_alembic(command: Callable[..., object], config: Config, *arguments: str) -> None:
-    """Run a command of Alembic."""
+    """Run an Alembic command."""
     command(config, *arguments)
 
 
 @pytest.fixture
 def db(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """The database as the app has it, rolled back after the test unless that `commits`."""
+    """The app's `Database`, rolled back after the test unless the test is marked `commits`."""
     with connected(settings) as db:
         if request.node.get_closest_marker("commits"):
             yield db
@@ -99,7 +99,7 @@ def app(settings: Settings) -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI, db: Database) -> Iterator[TestClient]:
-    """A client of the app; `db` takes the place of the one that its lifespan made."""
+    """A client of the app; `db` replaces the database that its lifespan created."""
     with serving(app) as client:
         client.app_state["db"] = db
         yield client
@@ -107,14 +107,14 @@ def client(app: FastAPI, db: Database) -> Iterator[TestClient]:
 
 @pytest.fixture
 def client_of() -> ClientOf:
-    """A way to a client of another app, with a database that its own lifespan makes."""
+    """A function that returns a client of another app, whose lifespan creates its database."""
     return serving
 
 
 def serving(app: FastAPI) -> TestClient:
     """Make a client of the app.
 
-    An exception that nothing handles is answered 500, and logged as the server would.
+    An unhandled exception gets 500 and is logged, as uvicorn would do.
     """
 
     async def logged(scope: Scope, receive: Receive, send: Send) -> None:

@@ -91,7 +91,7 @@ async def get_order(reader: ReaderDep, user: CurrentUser, order_id: OrderId) -> 
 async def update_order(
     session: SessionDep, user: CurrentUser, order_id: OrderId, data: OrderUpdate
 ) -> Order:
-    """Change an order that is still the one that the client has read."""
+    """Change an order, if its version is the one that the client has read."""
     order = await service.get_order(session, user.id, order_id)
     try:
         return await service.update_order(session, found(order), data)
@@ -102,6 +102,6 @@ async def update_order(
 
 @router.delete("/{order_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(404, 409))
 async def delete_order(session: SessionDep, user: CurrentUser, order_id: OrderId) -> None:
-    """Remove an order that nothing was done for."""
+    """Remove an order without tasks."""
     order = await service.get_order(session, user.id, order_id)
     await service.delete_order(session, found(order))

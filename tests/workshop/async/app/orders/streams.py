@@ -1,4 +1,4 @@
-"""Orders as a file, and over a websocket."""
+"""Orders as a file and over a websocket."""
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -19,12 +19,12 @@ router = APIRouter(prefix="/orders", tags=["orders"], responses=problems(401, 50
 
 @router.get("/export", response_class=StreamingResponse)
 async def export(request: Request, user: CurrentUser) -> StreamingResponse:
-    """Send all orders of the user who calls."""
+    """Send all orders of the current user."""
     return StreamingResponse(lines(request.state.db, user.id), media_type="text/csv")
 
 
 async def lines(db: Database, user_id: uuid.UUID) -> AsyncIterator[str]:
-    """Read part after part, and hold nothing while the client takes its time."""
+    """Read part after part, and hold no connection while the client is slow."""
     yield "number,status,total,created_at\n"
     rows = await part(db, user_id, 0)
     while rows:
@@ -40,7 +40,7 @@ async def part(db: Database, user_id: uuid.UUID, after: int) -> Sequence[Exporte
 
 @router.websocket("/watch")
 async def watch(websocket: WebSocket) -> None:
-    """Answer each number of an order with its status."""
+    """Send the status for each order number that the client sends."""
     db: Database = websocket.state.db
     _, _, token = websocket.headers.get("Authorization", "").partition(" ")
     async with db.unit(read_only=True) as session:

@@ -24,7 +24,7 @@ ProductSku = Annotated[Sku, Path()]
     dependencies=[Depends(staff)],
 )
 async def put_product(session: SessionDep, sku: ProductSku, data: ProductWrite) -> Product:
-    """Store a product, or change the one that is there."""
+    """Store a product, or change the existing one."""
     return await service.put_product(session, sku, data)
 
 

@@ -1,4 +1,4 @@
-"""What can be done with users; the caller owns the transaction, so nothing here commits."""
+"""Functions for users; the caller owns the transaction, so nothing here commits."""
 
 import hashlib
 import secrets
@@ -11,7 +11,7 @@ from app.users.schemas import UserCreate, UserUpdate
 async def create_user(
     session: WriteSession, data: UserCreate, role: Role = Role.CUSTOMER
 ) -> tuple[User, str]:
-    """Store a user; give the token too, which is not stored."""
+    """Store a user; also return the token, which is not stored."""
     token = secrets.token_urlsafe()
     user = User(**data.model_dump(), role=role, token_hash=hash_of(token))
     session.add(user)
@@ -20,7 +20,7 @@ async def create_user(
 
 
 async def update_user(session: WriteSession, user: User, data: UserUpdate) -> User:
-    """Change what the client sent."""
+    """Change the fields that the client sent."""
     for name, value in data.model_dump(exclude_unset=True).items():
         setattr(user, name, value)
     await session.flush()

@@ -1,4 +1,4 @@
-"""What can be relied on about orders."""
+"""Tests of orders."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ async def test_an_order_is_stored_with_its_lines(client: AsyncClient, db: Databa
     assert found.json() == created
 
 
-async def test_an_order_of_what_is_not_sold_stores_nothing(
+async def test_an_order_of_an_unknown_product_stores_nothing(
     client: AsyncClient, db: Database
 ) -> None:
     await fill_shop(client, db)
@@ -48,7 +48,7 @@ async def test_an_order_of_what_is_not_sold_stores_nothing(
     assert (await client.get("/orders", headers=headers)).json()["items"] == []
 
 
-async def test_a_coupon_counts_once_and_the_order_is_stored_all_the_same(
+async def test_a_coupon_counts_once_and_every_order_is_stored(
     client: AsyncClient, db: Database
 ) -> None:
     await fill_shop(client, db)
@@ -60,7 +60,7 @@ async def test_a_coupon_counts_once_and_the_order_is_stored_all_the_same(
     assert page["items"] == [second, first]
 
 
-async def test_a_change_answers_with_what_the_database_computes(
+async def test_an_update_returns_columns_that_the_database_computes(
     client: AsyncClient, db: Database
 ) -> None:
     await fill_shop(client, db)
@@ -79,7 +79,7 @@ async def test_a_change_answers_with_what_the_database_computes(
 
 
 @pytest.mark.commits
-async def test_one_of_two_changes_at_once_is_refused(client: AsyncClient, db: Database) -> None:
+async def test_one_of_two_concurrent_updates_is_refused(client: AsyncClient, db: Database) -> None:
     await fill_shop(client, db)
     headers = await sign_up(client)
     created = await order(client, headers)
@@ -89,7 +89,7 @@ async def test_one_of_two_changes_at_once_is_refused(client: AsyncClient, db: Da
     assert sorted(response.status_code for response in responses) == [200, 409]
 
 
-async def test_pages_lead_from_the_newest_to_the_oldest(client: AsyncClient, db: Database) -> None:
+async def test_pages_are_ordered_from_newest_to_oldest(client: AsyncClient, db: Database) -> None:
     headers = await sign_up(client)
     moment = datetime.now(UTC) - timedelta(hours=1)
     async with db.sessions.begin() as session:
@@ -145,7 +145,7 @@ async def test_an_export_has_every_row(client: AsyncClient, db: Database) -> Non
     assert {line.split(",")[1] for line in lines} == {"draft"}
 
 
-async def test_an_order_leaves_a_task_behind(client: AsyncClient, db: Database) -> None:
+async def test_an_order_creates_a_task(client: AsyncClient, db: Database) -> None:
     await fill_shop(client, db)
     headers = await sign_up(client)
     created = await order(client, headers)
@@ -160,7 +160,7 @@ async def test_an_order_is_removed_with_its_lines(client: AsyncClient, db: Datab
     created = await order(client, headers)
     url = f"/orders/{created['id']}"
     refused = await client.delete(url, headers=headers)
-    assert refused.status_code == 409  # there is a task
+    assert refused.status_code == 409  # the order has a task
     async with db.sessions.begin() as session:
         await session.delete(await session.scalar(select(Task)))
     removed = await client.delete(url, headers=headers)
@@ -169,7 +169,9 @@ async def test_an_order_is_removed_with_its_lines(client: AsyncClient, db: Datab
         assert await reader.scalar(select(func.count()).select_from(OrderLine)) == 0
 
 
-async def test_what_no_column_takes_is_no_bug(client: AsyncClient, db: Database) -> None:
+async def test_values_that_no_column_can_hold_do_not_get_500(
+    client: AsyncClient, db: Database
+) -> None:
     await fill_shop(client, db)
     headers = await sign_up(client)
     data = {"lines": [{"sku": "lamp-1", "quantity": 2}], "note": "a\0b"}
@@ -189,7 +191,7 @@ async def test_orders_of_others_are_not_found(client: AsyncClient, db: Database)
     assert response.status_code == 404
 
 
-async def test_the_command_sends_what_was_paid(client: AsyncClient, db: Database) -> None:
+async def test_the_command_sends_paid_orders(client: AsyncClient, db: Database) -> None:
     await fill_shop(client, db)
     headers = await sign_up(client)
     created = await order(client, headers)

@@ -1,4 +1,4 @@
-"""What can be relied on about the websocket of orders."""
+"""Tests of the websocket of orders."""
 
 import pytest
 from httpx2 import AsyncClient
@@ -21,7 +21,7 @@ async def test_each_message_is_answered(client: AsyncClient, db: Database) -> No
         assert await socket.receive_json() == {"status": None}
 
 
-async def test_a_token_is_needed(client: AsyncClient) -> None:
+async def test_a_token_is_required(client: AsyncClient) -> None:
     with pytest.raises(WebSocketUpgradeError) as refused:
         async with client.websocket(URL):
             pass

@@ -1,4 +1,4 @@
-"""What can be relied on about products."""
+"""Tests of products."""
 
 from decimal import Decimal
 
@@ -31,14 +31,14 @@ async def test_only_staff_changes_products(client: AsyncClient) -> None:
         assert response.status_code == 403
 
 
-async def test_what_does_not_fit_is_refused(client: AsyncClient, db: Database) -> None:
+async def test_an_invalid_product_is_refused(client: AsyncClient, db: Database) -> None:
     headers = await staff(db)
     for change in ({"price": "0.001"}, {"price": "-1"}, {"stock": -1}, {"weight": 0}):
         response = await client.put("/products/lamp-1", json=LAMP | change, headers=headers)
         assert response.status_code == 422, response.text
 
 
-async def test_a_photo_comes_back_byte_by_byte(client: AsyncClient, db: Database) -> None:
+async def test_a_photo_is_read_back_unchanged(client: AsyncClient, db: Database) -> None:
     headers = await staff(db)
     photo = bytes(range(256)) * 1000
     missing = await client.put("/products/lamp-1/photo", files={"photo": photo}, headers=headers)

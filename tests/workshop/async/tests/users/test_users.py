@@ -1,4 +1,4 @@
-"""What users can rely on."""
+"""Tests of users."""
 
 from httpx2 import AsyncClient
 from sqlalchemy import String, select, type_coerce
@@ -20,13 +20,13 @@ async def test_a_user_can_sign_up_and_change(client: AsyncClient) -> None:
     assert (await client.get("/users/me", headers=headers)).json() == after
 
 
-async def test_an_address_is_given_once(client: AsyncClient) -> None:
+async def test_an_email_address_is_unique(client: AsyncClient) -> None:
     await sign_up(client)
     response = await client.post("/users", json={"email": "ann@example.com"})
     assert response.status_code == 409
 
 
-async def test_a_token_is_needed(client: AsyncClient) -> None:
+async def test_a_token_is_required(client: AsyncClient) -> None:
     for headers in ({}, {"Authorization": "Bearer none"}):
         for response in (
             await client.get("/users/me", headers=headers),

@@ -1,4 +1,4 @@
-"""Insert or update, as the database spells it."""
+"""Insert or update, in the syntax of the database."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from app.products.models import Product
 
 
 def upsert(**values: Any) -> Insert:
-    """Store a product, or change the one that is there."""
+    """Store a product, or change the existing one."""
     row = insert(Product).values(**values)
     return row.on_conflict_do_update(
         index_elements=[Product.sku],

@@ -1,4 +1,4 @@
-"""Where a page of orders begins: after a moment and a key."""
+"""The cursor of a page of orders: a time and a key."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
@@ -13,12 +13,12 @@ POSITION = TypeAdapter(tuple[AwareDatetime, int])
 
 
 def encode(order: Order) -> str:
-    """Write the position of an order as text."""
+    """Encode the position of an order as text."""
     return urlsafe_b64encode(POSITION.dump_json((order.created_at, order.id))).decode()
 
 
 def decode(cursor: str) -> Position:
-    """Read a position back, or answer 422."""
+    """Decode a position, or raise 422."""
     try:
         return POSITION.validate_json(urlsafe_b64decode(cursor))
     except ValueError as error:

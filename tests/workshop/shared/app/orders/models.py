@@ -25,7 +25,7 @@ from app.users.models import User
 
 
 class Status(enum.Enum):
-    """What has become of an order."""
+    """The state of an order."""
 
     DRAFT = "draft"
     PAID = "paid"
@@ -33,7 +33,7 @@ class Status(enum.Enum):
 
 
 class Order(Timestamped, Base):
-    """What a user orders; changed by one at a time, see `version`."""
+    """An order of a user; `version` detects concurrent changes."""
 
     __tablename__ = "orders"
     __table_args__ = (CheckConstraint("shipping >= 0", name="shipping_not_negative"),)
@@ -64,7 +64,7 @@ class Order(Timestamped, Base):
 
 
 class OrderLine(Base):
-    """So many of one product, at the price of that day."""
+    """A quantity of one product, with its price at the time of the order."""
 
     __tablename__ = "order_lines"
     __table_args__ = (CheckConstraint("quantity > 0", name="quantity_positive"),)
@@ -82,7 +82,7 @@ class OrderLine(Base):
 
 
 class Redemption(Base):
-    """A coupon that a user has used; each only once."""
+    """A coupon that a user has used; each can be used once."""
 
     __tablename__ = "redemptions"
     __table_args__ = (UniqueConstraint("user_id", "coupon"),)
@@ -93,7 +93,7 @@ class Redemption(Base):
 
 
 class Task(Timestamped, Base):
-    """What the warehouse has to do for an order."""
+    """A task of the warehouse for an order."""
 
     __tablename__ = "tasks"
 

@@ -1,4 +1,4 @@
-"""What the API takes and gives about orders."""
+"""Request and response models of orders."""
 
 import uuid
 from datetime import date, time, timedelta

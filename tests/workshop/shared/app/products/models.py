@@ -10,7 +10,7 @@ from app.products.schema import SCHEMA
 
 
 class Product(Timestamped, Base):
-    """Something that can be ordered."""
+    """A product that can be ordered."""
 
     __tablename__ = "products"
     __table_args__ = (CheckConstraint("stock >= 0", name="stock_not_negative"), {"schema": SCHEMA})

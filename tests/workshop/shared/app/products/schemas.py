@@ -1,4 +1,4 @@
-"""What the API takes and gives about products."""
+"""Request and response models of products."""
 
 from decimal import Decimal
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Text that is stored encrypted."""
+"""A column type for text that is stored encrypted."""
 
 import os
 

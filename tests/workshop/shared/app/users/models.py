@@ -11,14 +11,14 @@ from app.users.encryption import Encrypted
 
 
 class Role(enum.Enum):
-    """What a user may do."""
+    """The role of a user."""
 
     CUSTOMER = "customer"
     STAFF = "staff"
 
 
 class User(Timestamped, Base):
-    """Who orders, or looks after the orders."""
+    """A customer or a member of the staff."""
 
     __tablename__ = "users"
 

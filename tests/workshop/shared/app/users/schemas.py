@@ -1,4 +1,4 @@
-"""What the API takes and gives about users."""
+"""Request and response models of users."""
 
 import uuid
 from typing import Annotated
@@ -34,6 +34,6 @@ class UserRead(BaseModel):
 
 
 class SignedUp(UserRead):
-    """The only answer that has the token."""
+    """The only response with the token."""
 
     token: str

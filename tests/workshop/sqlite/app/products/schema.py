@@ -1,3 +1,3 @@
-"""Where the tables of products are."""
+"""The schema of the tables of products."""
 
 SCHEMA: str | None = None

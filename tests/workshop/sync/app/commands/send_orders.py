@@ -1,4 +1,4 @@
-"""Send the orders that were paid: `uv run python -m app.commands.send_orders`."""
+"""Send all paid orders: `uv run python -m app.commands.send_orders`."""
 
 import logging
 
@@ -6,7 +6,7 @@ from app.commands import run
 from app.database import Database
 from app.orders import service
 
-logger = logging.getLogger("app.commands.send_orders")  # it runs as __main__
+logger = logging.getLogger("app.commands.send_orders")  # `__name__` is `__main__` here
 
 
 def send_orders(db: Database) -> None:

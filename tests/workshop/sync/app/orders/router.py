@@ -91,7 +91,7 @@ def get_order(reader: ReaderDep, user: CurrentUser, order_id: OrderId) -> Order:
 def update_order(
     session: SessionDep, user: CurrentUser, order_id: OrderId, data: OrderUpdate
 ) -> Order:
-    """Change an order that is still the one that the client has read."""
+    """Change an order, if its version is the one that the client has read."""
     order = service.get_order(session, user.id, order_id)
     try:
         return service.update_order(session, found(order), data)
@@ -102,6 +102,6 @@ def update_order(
 
 @router.delete("/{order_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problems(404, 409))
 def delete_order(session: SessionDep, user: CurrentUser, order_id: OrderId) -> None:
-    """Remove an order that nothing was done for."""
+    """Remove an order without tasks."""
     order = service.get_order(session, user.id, order_id)
     service.delete_order(session, found(order))

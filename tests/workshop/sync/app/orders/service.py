@@ -1,4 +1,4 @@
-"""What can be done with orders; the caller owns the transaction, so nothing here commits."""
+"""Functions for orders; the caller owns the transaction, so nothing here commits."""
 
 import uuid
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ Exported = Row[int, uuid.UUID, Status, Decimal, datetime]
 
 
 class UnknownProductError(Exception):
-    """An order names a product that is not sold."""
+    """An order names an unknown product."""
 
 
 class ChangedMeanwhileError(Exception):
-    """The order is not the one that the client has read."""
+    """The order has another version than the one that the client has read."""
 
 
 def create_order(session: WriteSession, user_id: uuid.UUID, data: OrderCreate) -> Order:
-    """Store an order with its lines; a coupon that was used before is ignored."""
+    """Store an order with its lines; ignore a coupon that was used before."""
     wanted = [line.sku for line in data.lines]
     rows = session.execute(select(Product.sku, Product.price).where(Product.sku.in_(wanted)))
     prices = {row.sku: row.price for row in rows}
@@ -52,7 +52,7 @@ def create_order(session: WriteSession, user_id: uuid.UUID, data: OrderCreate) -
 
 
 def redeem(session: WriteSession, user_id: uuid.UUID, coupon: str) -> bool:
-    """Use a coupon; tell whether it was new."""
+    """Use a coupon; return whether it was new."""
     try:
         with session.begin_nested():
             session.add(Redemption(user_id=user_id, coupon=coupon))
@@ -82,7 +82,7 @@ def list_orders(
     gift: bool | None = None,
     minimum: Decimal | None = None,
 ) -> Sequence[Order]:
-    """Give up to `limit` orders, the newest first."""
+    """Return up to `limit` orders, the newest first."""
     query = select(Order).where(Order.user_id == user_id)
     if after is not None:
         created_at, order_id = after
@@ -113,7 +113,7 @@ def list_orders(
 def export_orders(
     session: Session, user_id: uuid.UUID, after: int, limit: int
 ) -> Sequence[Exported]:
-    """Give the next part of an export."""
+    """Return the next part of an export."""
     rows = session.execute(
         select(Order.id, Order.number, Order.status, Order.total, Order.created_at)
         .where(Order.user_id == user_id, Order.id > after)
@@ -124,7 +124,7 @@ def export_orders(
 
 
 def update_order(session: WriteSession, order: Order, data: OrderUpdate) -> Order:
-    """Change what the client sent, if the order is still the one that the client has read."""
+    """Change the fields that the client sent, if the order still has the client's version."""
     if data.version != order.version:
         raise ChangedMeanwhileError
     for name, value in data.model_dump(exclude_unset=True, exclude={"version"}).items():
@@ -142,13 +142,13 @@ def delete_order(session: WriteSession, order: Order) -> None:
 
 
 def add_task(session: WriteSession, order_id: int, text: str) -> None:
-    """Note what the warehouse has to do."""
+    """Add a task for the warehouse."""
     session.add(Task(order_id=order_id, text=text))
     session.flush()
 
 
 def send_orders(session: WriteSession) -> int:
-    """Send all orders that were paid; return how many."""
+    """Send all paid orders; return how many."""
     orders = session.scalars(select(Order).where(Order.status == Status.PAID).with_for_update())
     sent = 0
     for order in orders:

@@ -1,4 +1,4 @@
-"""What can be done with products; the caller owns the transaction, so nothing here commits."""
+"""Functions for products; the caller owns the transaction, so nothing here commits."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from app.products.upsert import upsert
 
 
 def put_product(session: WriteSession, sku: str, data: ProductWrite) -> Product:
-    """Store a product, or change the one that is there."""
+    """Store a product, or change the existing one."""
     session.execute(upsert(sku=sku, **data.model_dump()))
     return session.get_one(Product, sku, populate_existing=True)
 

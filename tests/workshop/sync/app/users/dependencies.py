@@ -1,4 +1,4 @@
-"""Who calls: a request has a bearer token."""
+"""The current user, found by the bearer token of the request."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ def get_user_by_token(session: Session, token: str) -> User | None:
 def current_user(
     reader: ReaderDep, credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]
 ) -> User:
-    """Find the user of a token, or answer 401."""
+    """Find the user of a token, or raise 401."""
     user = get_user_by_token(reader, credentials.credentials)
     return found(user)
 
@@ -37,7 +37,7 @@ CurrentUser = Annotated[User, Depends(current_user)]
 
 
 def staff(user: CurrentUser) -> User:
-    """Let only staff in."""
+    """Allow only staff."""
     if user.role is not Role.STAFF:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "This is for staff.")
     return user

@@ -14,18 +14,18 @@ router = APIRouter(prefix="/users", tags=["users"], responses=problems(503))
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=problems(409))
 def sign_up(session: SessionDep, data: UserCreate) -> SignedUp:
-    """Store a user, and give a token."""
+    """Store a user, and return a token."""
     user, token = service.create_user(session, data)
     return SignedUp(**UserRead.model_validate(user).model_dump(), token=token)
 
 
 @router.get("/me", response_model=UserRead, responses=problems(401))
 def get_me(user: CurrentUser) -> User:
-    """Read the user who calls."""
+    """Read the current user."""
     return user
 
 
 @router.patch("/me", response_model=UserRead, responses=problems(401))
 def update_me(session: SessionDep, user: CurrentUser, data: UserUpdate) -> User:
-    """Change the user who calls."""
+    """Change the current user."""
     return service.update_user(session, user, data)

@@ -1,4 +1,4 @@
-"""What can be relied on about orders."""
+"""Tests of orders."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ def test_an_order_is_stored_with_its_lines(client: TestClient, db: Database) -> 
     assert found.json() == created
 
 
-def test_an_order_of_what_is_not_sold_stores_nothing(client: TestClient, db: Database) -> None:
+def test_an_order_of_an_unknown_product_stores_nothing(client: TestClient, db: Database) -> None:
     fill_shop(client, db)
     headers = sign_up(client)
     lines = [{"sku": "lamp-1", "quantity": 2}, {"sku": "moon", "quantity": 1}]
@@ -46,9 +46,7 @@ def test_an_order_of_what_is_not_sold_stores_nothing(client: TestClient, db: Dat
     assert (client.get("/orders", headers=headers)).json()["items"] == []
 
 
-def test_a_coupon_counts_once_and_the_order_is_stored_all_the_same(
-    client: TestClient, db: Database
-) -> None:
+def test_a_coupon_counts_once_and_every_order_is_stored(client: TestClient, db: Database) -> None:
     fill_shop(client, db)
     headers = sign_up(client)
     first = order(client, headers, coupon="TEN")
@@ -58,7 +56,9 @@ def test_a_coupon_counts_once_and_the_order_is_stored_all_the_same(
     assert page["items"] == [second, first]
 
 
-def test_a_change_answers_with_what_the_database_computes(client: TestClient, db: Database) -> None:
+def test_an_update_returns_columns_that_the_database_computes(
+    client: TestClient, db: Database
+) -> None:
     fill_shop(client, db)
     headers = sign_up(client)
     created = order(client, headers)
@@ -75,7 +75,7 @@ def test_a_change_answers_with_what_the_database_computes(client: TestClient, db
 
 
 @pytest.mark.commits
-def test_one_of_two_changes_at_once_is_refused(client: TestClient, db: Database) -> None:
+def test_one_of_two_concurrent_updates_is_refused(client: TestClient, db: Database) -> None:
     fill_shop(client, db)
     headers = sign_up(client)
     created = order(client, headers)
@@ -85,7 +85,7 @@ def test_one_of_two_changes_at_once_is_refused(client: TestClient, db: Database)
     assert sorted(response.status_code for response in responses) == [200, 409]
 
 
-def test_pages_lead_from_the_newest_to_the_oldest(client: TestClient, db: Database) -> None:
+def test_pages_are_ordered_from_newest_to_oldest(client: TestClient, db: Database) -> None:
     headers = sign_up(client)
     moment = datetime.now(UTC) - timedelta(hours=1)
     with db.sessions.begin() as session:
@@ -141,7 +141,7 @@ def test_an_export_has_every_row(client: TestClient, db: Database) -> None:
     assert {line.split(",")[1] for line in lines} == {"draft"}
 
 
-def test_an_order_leaves_a_task_behind(client: TestClient, db: Database) -> None:
+def test_an_order_creates_a_task(client: TestClient, db: Database) -> None:
     fill_shop(client, db)
     headers = sign_up(client)
     created = order(client, headers)
@@ -156,7 +156,7 @@ def test_an_order_is_removed_with_its_lines(client: TestClient, db: Database) ->
     created = order(client, headers)
     url = f"/orders/{created['id']}"
     refused = client.delete(url, headers=headers)
-    assert refused.status_code == 409  # there is a task
+    assert refused.status_code == 409  # the order has a task
     with db.sessions.begin() as session:
         session.delete(session.scalar(select(Task)))
     removed = client.delete(url, headers=headers)
@@ -165,7 +165,7 @@ def test_an_order_is_removed_with_its_lines(client: TestClient, db: Database) ->
         assert reader.scalar(select(func.count()).select_from(OrderLine)) == 0
 
 
-def test_what_no_column_takes_is_no_bug(client: TestClient, db: Database) -> None:
+def test_values_that_no_column_can_hold_do_not_get_500(client: TestClient, db: Database) -> None:
     fill_shop(client, db)
     headers = sign_up(client)
     data = {"lines": [{"sku": "lamp-1", "quantity": 2}], "note": "a\0b"}
@@ -185,7 +185,7 @@ def test_orders_of_others_are_not_found(client: TestClient, db: Database) -> Non
     assert response.status_code == 404
 
 
-def test_the_command_sends_what_was_paid(client: TestClient, db: Database) -> None:
+def test_the_command_sends_paid_orders(client: TestClient, db: Database) -> None:
     fill_shop(client, db)
     headers = sign_up(client)
     created = order(client, headers)

@@ -1,4 +1,4 @@
-"""What can be relied on about the websocket of orders."""
+"""Tests of the websocket of orders."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -21,7 +21,7 @@ def test_each_message_is_answered(client: TestClient, db: Database) -> None:
         assert socket.receive_json() == {"status": None}
 
 
-def test_a_token_is_needed(client: TestClient) -> None:
+def test_a_token_is_required(client: TestClient) -> None:
     with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect(URL):
         pass
     assert refused.value.status_code == 401

@@ -1,4 +1,4 @@
-"""What can be relied on about products."""
+"""Tests of products."""
 
 from decimal import Decimal
 
@@ -27,14 +27,14 @@ def test_only_staff_changes_products(client: TestClient) -> None:
         assert response.status_code == 403
 
 
-def test_what_does_not_fit_is_refused(client: TestClient, db: Database) -> None:
+def test_an_invalid_product_is_refused(client: TestClient, db: Database) -> None:
     headers = staff(db)
     for change in ({"price": "0.001"}, {"price": "-1"}, {"stock": -1}, {"weight": 0}):
         response = client.put("/products/lamp-1", json=LAMP | change, headers=headers)
         assert response.status_code == 422, response.text
 
 
-def test_a_photo_comes_back_byte_by_byte(client: TestClient, db: Database) -> None:
+def test_a_photo_is_read_back_unchanged(client: TestClient, db: Database) -> None:
     headers = staff(db)
     photo = bytes(range(256)) * 1000
     missing = client.put("/products/lamp-1/photo", files={"photo": photo}, headers=headers)

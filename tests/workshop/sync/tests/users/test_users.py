@@ -1,4 +1,4 @@
-"""What users can rely on."""
+"""Tests of users."""
 
 from fastapi.testclient import TestClient
 from sqlalchemy import String, select, type_coerce
@@ -20,13 +20,13 @@ def test_a_user_can_sign_up_and_change(client: TestClient) -> None:
     assert (client.get("/users/me", headers=headers)).json() == after
 
 
-def test_an_address_is_given_once(client: TestClient) -> None:
+def test_an_email_address_is_unique(client: TestClient) -> None:
     sign_up(client)
     response = client.post("/users", json={"email": "ann@example.com"})
     assert response.status_code == 409
 
 
-def test_a_token_is_needed(client: TestClient) -> None:
+def test_a_token_is_required(client: TestClient) -> None:
     for headers in ({}, {"Authorization": "Bearer none"}):
         for response in (
             client.get("/users/me", headers=headers),

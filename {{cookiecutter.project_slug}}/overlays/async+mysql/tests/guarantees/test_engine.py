@@ -1,4 +1,4 @@
-"""Readers are in AUTOCOMMIT; what a session writes waits for its commit."""
+"""Readers run in AUTOCOMMIT; the writes of a session take effect at its commit."""
 
 import pytest
 from sqlalchemy import Integer, func, insert, literal_column, select, text
@@ -13,15 +13,15 @@ AUTOCOMMIT = select(literal_column("@@autocommit", Integer))
 LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
 
 
-async def test_autocommit_is_for_readers_alone(db: Database) -> None:
-    for _ in range(2):  # on a new connection, and on one that was idle
+async def test_only_readers_use_autocommit(db: Database) -> None:
+    for _ in range(2):  # on a new connection, and on a pooled one
         async with db.sessions.begin() as session:
             assert await session.scalar(AUTOCOMMIT) == 0
         async with db.readers() as reader:
             assert await reader.scalar(AUTOCOMMIT) == 1
 
 
-async def test_a_statement_that_fails_leaves_no_transaction_to_a_reader(db: Database) -> None:
+async def test_a_reader_is_in_autocommit_after_a_failed_statement(db: Database) -> None:
     for _ in range(2):
         async with db.sessions() as session:
             with pytest.raises(DBAPIError):
@@ -30,7 +30,7 @@ async def test_a_statement_that_fails_leaves_no_transaction_to_a_reader(db: Data
             assert await reader.scalar(AUTOCOMMIT) == 1
 
 
-async def test_what_follows_a_statement_that_commits_is_rolled_back(db: Database) -> None:
+async def test_statements_after_an_implicit_commit_are_rolled_back(db: Database) -> None:
     for _ in range(2):
         async with db.sessions() as session:
             await session.execute(text("TRUNCATE TABLE test_products"))

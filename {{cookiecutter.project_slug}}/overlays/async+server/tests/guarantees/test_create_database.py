@@ -1,4 +1,4 @@
-"""`uv run poe create-db` creates the database that is missing."""
+"""`uv run poe create-db` creates a missing database."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What migrations wait for, and for how long."""
+"""Which locks migrations wait for, and for how long."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.conftest import run_alembic
 from tests.guarantees.revisions import config_with_revision
 
 
-async def test_ddl_gives_up_a_table_that_a_transaction_uses(
+async def test_ddl_gives_up_waiting_for_a_locked_table(
     own_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert dialect.LOCK_SECONDS <= 10

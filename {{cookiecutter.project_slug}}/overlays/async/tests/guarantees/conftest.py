@@ -1,4 +1,4 @@
-"""What the tests of the guarantees have beside the other fixtures: tables and routes of their own."""
+"""More fixtures for the tests of the guarantees: their own tables and routes."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
@@ -26,13 +26,13 @@ from app.settings import Settings
 from tests.guarantees.products import OwnBase, Product, create_app
 
 
-async def forget(connection: AsyncConnection) -> None:
-    """Give a connection back to the pool behind its back, so that its transaction has no end."""
+async def return_to_pool(connection: AsyncConnection) -> None:
+    """Return the DBAPI connection to the pool without ending its transaction."""
     await connection.run_sync(lambda it: it.connection.close())
 
 
 def delay_connections(db: Database, seconds: float) -> None:
-    """Make each connection of the pool take so long to open."""
+    """Make each new connection of the pool take this many seconds to open."""
 
     def wait(connection: Any, _record: ConnectionPoolEntry) -> None:
         connection.run_async(lambda _: asyncio.sleep(seconds))
@@ -43,7 +43,7 @@ def delay_connections(db: Database, seconds: float) -> None:
 
 @contextmanager
 def broken_connections(db: Database, error: Exception) -> Generator[None]:
-    """Make each connection of the pool raise an error while it opens."""
+    """Make each new connection of the pool raise this error while it opens."""
 
     def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
         raise error
@@ -60,7 +60,7 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
 
 @pytest.fixture(scope="session")
 def own_tables(settings: Settings) -> None:
-    """Create the tables that no migration knows."""
+    """Create the tables that have no migration."""
 
     async def create() -> None:
         engine = create_async_engine(settings.database_url, poolclass=NullPool)
@@ -75,7 +75,7 @@ def own_tables(settings: Settings) -> None:
 async def db(
     own_tables: None, db: Database, request: pytest.FixtureRequest
 ) -> AsyncIterator[Database]:
-    """The database with these tables, whose rows are deleted after a test that `commits`."""
+    """The database with these tables; a test marked `commits` has its rows deleted afterwards."""
     yield db
     if request.node.get_closest_marker("commits"):
         async with db.sessions.begin() as session:
@@ -85,13 +85,13 @@ async def db(
 
 @pytest.fixture
 def app(own_tables: None, settings: Settings) -> FastAPI:
-    """The app with routes of the tests' own."""
+    """The app with the routes of these tests."""
     return create_app(settings)
 
 
 @asynccontextmanager
 async def created(db: Database, metadata: MetaData) -> AsyncGenerator[None]:
-    """Keep tables of a test's own, for a test that `commits`."""
+    """Create tables for one test marked `commits`, and drop them afterwards."""
     async with db.engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
     yield
@@ -101,7 +101,7 @@ async def created(db: Database, metadata: MetaData) -> AsyncGenerator[None]:
 
 @pytest.fixture
 async def notes(db: Database) -> AsyncIterator[Table]:
-    """A second table, whose rows refer to products, for a test that `commits`."""
+    """A second table, whose rows refer to products, for a test marked `commits`."""
     key = ForeignKey(Product.__table__.c.id)
     notes = Table("test_notes", MetaData(), Column("product_id", Integer, key))
     async with db.engine.begin() as connection:
@@ -113,7 +113,7 @@ async def notes(db: Database) -> AsyncIterator[Table]:
 
 @pytest.fixture
 async def measures(db: Database) -> AsyncIterator[Table]:
-    """A table of numbers of several types, for a test that `commits`."""
+    """A table of numbers of several types, for a test marked `commits`."""
     numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
     measures = Table("test_measures", MetaData(), *numbers)
     async with db.engine.begin() as connection:

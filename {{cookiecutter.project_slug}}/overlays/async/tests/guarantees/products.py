@@ -1,4 +1,4 @@
-"""A domain of the tests' own: what they prove does not depend on what the app is about."""
+"""A domain only for tests, so that they do not depend on the domains of the app."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -18,7 +18,7 @@ from app.web.pagination import Limit
 
 
 class OwnBase(DeclarativeBase):
-    """Tables that no migration knows; their constraints are named like those of the app."""
+    """Tables without a migration; their constraints are named like those of the app."""
 
     metadata = MetaData(naming_convention=Base.metadata.naming_convention)
 
@@ -102,7 +102,7 @@ async def delete_product(session: SessionDep, product_id: ProductId) -> None:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the app, with these routes beside its own."""
+    """Build the app, and add these routes to its own."""
     app = main.create_app(settings)
     app.include_router(router)
     return app

@@ -1,4 +1,4 @@
-"""Work outside requests waits for a connection of its own, and requests keep theirs."""
+"""Work outside requests has its own connections and takes none from requests."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -54,11 +54,11 @@ async def test_background_tasks_wait_and_requests_do_not(
     assert {response.status_code for response in [*posted, *read]} == {200}
     async with db.unit() as session:
         assert await count_products(session) == 30
-    # With one writer at a time a transaction has a connection before its lock: it is 1 there.
+    # With one writer at a time the peak is 1: the others wait for its lock with a connection.
     assert 1 <= peak <= settings.unit_connections
 
 
-async def test_units_come_first_come_first_served(db: Database, settings: Settings) -> None:
+async def test_waiting_units_of_work_start_in_order(db: Database, settings: Settings) -> None:
     entered: list[int] = []
 
     async def enter(number: int) -> None:
@@ -91,7 +91,7 @@ async def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:
         assert await count_products(session) == 0
 
 
-async def test_a_unit_that_only_reads_cannot_write(db: Database) -> None:
+async def test_a_read_only_unit_cannot_write(db: Database) -> None:
     with pytest.raises(DBAPIError):
         async with db.unit(read_only=True) as session:
             await store(session, "Lamp")
@@ -99,7 +99,7 @@ async def test_a_unit_that_only_reads_cannot_write(db: Database) -> None:
         await db.run_in_background(store, "Lamp", read_only=True)
 
 
-async def test_what_fails_in_the_background_is_named_in_the_log(
+async def test_a_failed_background_task_is_named_in_the_log(
     app: FastAPI, client: AsyncClient, db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def close_order(_session: AsyncSession) -> None:
@@ -113,7 +113,7 @@ async def test_what_fails_in_the_background_is_named_in_the_log(
     assert any("close_order failed" in line.getMessage() for line in caplog.records)
 
 
-async def test_what_is_cut_off_is_named_in_the_log(
+async def test_a_cancelled_background_task_is_named_in_the_log(
     db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def close_order(session: AsyncSession) -> None:
@@ -130,7 +130,7 @@ async def test_what_is_cut_off_is_named_in_the_log(
         assert await count_products(session) == 0
 
 
-async def test_a_stream_reads_in_units_of_its_own(
+async def test_a_stream_reads_in_its_own_units_of_work(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     @app.get("/probe")

@@ -1,4 +1,4 @@
-"""Many rows are stored as one is, and are part of the transaction like one."""
+"""Many rows are stored like a single row, and as part of the transaction."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.commits
 
 
 class Sealed(TypeDecorator[str]):
-    """Stores something else than the text that it is given, as a type that encrypts does."""
+    """Stores another text than the given one, as an encrypting type does."""
 
     impl = String(100)
     cache_ok = True
@@ -54,7 +54,7 @@ class Own(Base):
 
 
 class SampleThing(Timestamped, Own):
-    """A column of every common type, and every way to fill one that is left out."""
+    """A column of every common type, and every kind of default."""
 
     __tablename__ = "test_things"
 
@@ -81,7 +81,7 @@ class SampleThing(Timestamped, Own):
 
 
 class SampleStamped(Own):
-    """A default that is SQL, and one that asks for the other values."""
+    """A default that is a SQL expression, and a context-sensitive default function."""
 
     __tablename__ = "test_stamped"
 
@@ -121,7 +121,7 @@ async def count_products(db: Database) -> int:
         return await reader.scalar(select(func.count()).select_from(Product)) or 0
 
 
-async def test_many_rows_are_stored_as_they_are(db: Database) -> None:
+async def test_many_rows_are_stored_unchanged(db: Database) -> None:
     async with db.sessions.begin() as session:
         await store_rows(session, Product, ROWS)
         await store_rows(session, Product, [])
@@ -146,7 +146,7 @@ async def test_many_rows_are_rolled_back_with_their_transaction(
     assert await count_products(db) == 0
 
 
-async def test_a_reader_stores_no_rows(db: Database) -> None:
+async def test_a_reader_cannot_store_rows(db: Database) -> None:
     async with db.readers() as reader:
         untyped: Any = reader  # a type checker would refuse it
         with pytest.raises(ReadOnlyError):
@@ -154,7 +154,7 @@ async def test_a_reader_stores_no_rows(db: Database) -> None:
     assert await count_products(db) == 0
 
 
-async def test_many_rows_are_stored_as_one_is(db: Database) -> None:
+async def test_many_rows_are_stored_like_a_single_row(db: Database) -> None:
     bare = THING | {"extra": None, "label": None}
     async with created(db, Own.metadata):
         async with db.sessions.begin() as session:
@@ -179,7 +179,7 @@ async def test_many_rows_are_stored_as_one_is(db: Database) -> None:
         assert all(now - timedelta(seconds=60) < it.created_at <= it.updated_at for it in things)
 
 
-async def test_defaults_that_only_an_insert_can_make_are_made(db: Database) -> None:
+async def test_sql_and_context_sensitive_defaults_are_applied(db: Database) -> None:
     rows = [{"name": "One"}, {"name": "Two"}]
     async with created(db, Own.metadata):
         async with db.sessions.begin() as session:
@@ -193,7 +193,7 @@ async def test_defaults_that_only_an_insert_can_make_are_made(db: Database) -> N
     assert {it.lower for it in found} == {"by sql"}
 
 
-async def test_a_null_gets_the_default_as_it_does_alone(db: Database) -> None:
+async def test_a_null_gets_the_same_default_as_in_a_single_row(db: Database) -> None:
     async with created(db, Own.metadata):
         async with db.sessions.begin() as session:
             await store_rows(

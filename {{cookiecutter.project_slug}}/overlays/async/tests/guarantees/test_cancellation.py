@@ -1,4 +1,4 @@
-"""A request or a unit of work that is cancelled ends after its COMMIT, not in the middle of it."""
+"""A cancelled request or unit of work ends after its COMMIT, not in the middle of it."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -18,7 +18,7 @@ from tests.guarantees.products import Product
 
 pytestmark = pytest.mark.commits
 
-SECONDS = 0.5  # that a COMMIT takes
+SECONDS = 0.5  # duration of a COMMIT
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ async def cancelled_in_commit(db: Database, tasks: list[asyncio.Task[Any]]) -> A
 
 
 async def store_slowly(db: Database, session: AsyncSession) -> None:
-    """Store a product, and make the COMMIT to come slow."""
+    """Store a product, and make the next COMMIT slow."""
     session.add(Product(name="Lamp", category="light", quantity=1))
     await session.flush()
     for statement in SLOW_COMMIT:
@@ -47,12 +47,12 @@ async def store_slowly(db: Database, session: AsyncSession) -> None:
         other = await db.engine.connect()
         await other.exec_driver_sql(block)
 
-        async def let_go() -> None:
+        async def unblock_commits() -> None:
             await asyncio.sleep(SECONDS)
             await other.exec_driver_sql(unblock)
             await other.close()
 
-        BACKGROUND.append(asyncio.create_task(let_go()))
+        BACKGROUND.append(asyncio.create_task(unblock_commits()))
 
 
 BACKGROUND: list[asyncio.Task[None]] = []
@@ -63,7 +63,7 @@ async def count_products(db: Database) -> int:
         return await reader.scalar(select(func.count()).select_from(Product)) or 0
 
 
-async def test_a_request_that_is_cancelled_ends_after_its_commit(
+async def test_a_cancelled_request_ends_after_its_commit(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     tasks: list[asyncio.Task[Any]] = []
@@ -86,7 +86,7 @@ async def test_a_request_that_is_cancelled_ends_after_its_commit(
     await asyncio.gather(*BACKGROUND)
 
 
-async def test_a_unit_of_work_that_is_cancelled_ends_after_its_commit(db: Database) -> None:
+async def test_a_cancelled_unit_of_work_ends_after_its_commit(db: Database) -> None:
     tasks: list[asyncio.Task[Any]] = []
     async with cancelled_in_commit(db, tasks):
         tasks.append(

@@ -1,4 +1,4 @@
-"""A request that takes too long is answered 503, and leaves nothing behind."""
+"""A request that takes too long gets 503 and is rolled back."""
 
 import asyncio
 import time
@@ -53,7 +53,7 @@ async def test_a_request_beyond_its_deadline_is_rolled_back(
         assert await reader.scalar(select(func.count()).select_from(Product)) == 0
 
 
-async def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
+async def test_a_request_committed_after_its_deadline_succeeds(
     settings: Settings, client_of: ClientOf, db: Database, slow_commit: None
 ) -> None:
     app = create_app(settings.model_copy(update={"request_timeout": 1.0}))
@@ -63,7 +63,7 @@ async def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
     assert (response.status_code, found.status_code) == (201, 200)
 
 
-async def test_the_deadline_ends_where_the_response_begins(
+async def test_the_deadline_ends_when_the_response_starts(
     settings: Settings, client_of: ClientOf, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(settings.model_copy(update={"request_timeout": 0.5}))

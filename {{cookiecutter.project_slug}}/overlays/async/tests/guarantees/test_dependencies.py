@@ -1,4 +1,4 @@
-"""What every request passes through costs as little as it can."""
+"""Dependencies and middleware cost a request as little as possible."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ def dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:
 
 
 def runs_in_a_thread(call: Callable[..., Any]) -> bool:
-    """Tell what FastAPI calls in a thread: a `def` and a class."""
+    """Tell whether FastAPI calls this in a thread, as it does with a `def` and a class."""
     if inspect.isclass(call):
         return True
     bodies = (call, type(call).__call__)  # an object may have an `async def __call__`
@@ -31,18 +31,18 @@ def runs_in_a_thread(call: Callable[..., Any]) -> bool:
 
 
 def in_threads(app: FastAPI) -> set[str]:
-    """Name the dependencies of all routes that run in a thread."""
+    """Return the names of all dependencies of routes that run in a thread."""
     found = [it.dependant for it in iter_route_contexts(app.routes) if hasattr(it, "dependant")]
     calls = [call for dependant in found for call in dependencies(dependant)]
     return {getattr(call, "__qualname__", repr(call)) for call in calls if runs_in_a_thread(call)}
 
 
 def test_no_dependency_runs_in_a_thread(app: FastAPI) -> None:
-    """It would cost every request a thread."""
+    """Every request would need a thread for it."""
     assert in_threads(app) == set()
 
 
-def test_what_runs_in_a_thread_is_told_from_what_does_not() -> None:
+def test_dependencies_that_run_in_a_thread_are_detected() -> None:
     app = FastAPI()
 
     def require(role: str) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Each error of the database has one meaning, and its answer gives nothing away."""
+"""Each database error has one status code, and the response reveals no details."""
 
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.commits
 LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
 
 
-# Each is refused by some driver itself, in a way of its own.
+# Some driver refuses each of these itself, with its own kind of exception.
 VALUES: dict[str, dict[str, Any]] = {
     "NUL": {"name": "a\0b"},
     "no character": {"name": "\ud800"},
@@ -53,7 +53,7 @@ async def test_a_duplicate_is_a_conflict(app: FastAPI, client: AsyncClient) -> N
 
 
 @pytest.mark.parametrize("values", UNFIT.values(), ids=UNFIT)
-async def test_a_value_that_does_not_fit_is_refused(
+async def test_a_value_that_the_table_cannot_hold_gets_422(
     values: dict[str, Any], app: FastAPI, client: AsyncClient
 ) -> None:
     assert_problem(await insert_product(app, client, LAMP | values), 422)
@@ -61,7 +61,7 @@ async def test_a_value_that_does_not_fit_is_refused(
 
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("way", ["insert", "store_rows", "select"])
-async def test_a_value_that_the_driver_refuses_is_no_bug(
+async def test_a_value_that_the_driver_refuses_does_not_get_500(
     values: dict[str, Any], way: str, app: FastAPI, client: AsyncClient
 ) -> None:
     @app.post("/probe")
@@ -78,7 +78,7 @@ async def test_a_value_that_the_driver_refuses_is_no_bug(
         assert_problem(response, 422)
 
 
-async def test_a_reference_to_nothing_is_a_conflict(
+async def test_a_foreign_key_to_a_missing_row_is_a_conflict(
     app: FastAPI, client: AsyncClient, notes: Table
 ) -> None:
     @app.post("/probe")
@@ -88,9 +88,7 @@ async def test_a_reference_to_nothing_is_a_conflict(
     assert_problem(await client.post("/probe"), 409)
 
 
-async def test_an_unusual_code_is_answered_as_it_was_raised(
-    app: FastAPI, client: AsyncClient
-) -> None:
+async def test_an_unusual_status_code_is_sent_as_raised(app: FastAPI, client: AsyncClient) -> None:
     @app.get("/probe")
     async def probe() -> None:
         raise HTTPException(499, "The client went away.", headers={"X-Why": "gone"})
@@ -100,7 +98,7 @@ async def test_an_unusual_code_is_answered_as_it_was_raised(
     assert response.json() == {"title": "Error", "status": 499, "detail": "The client went away."}
 
 
-async def test_a_status_without_a_body_has_none(app: FastAPI, client: AsyncClient) -> None:
+async def test_a_304_response_has_no_body(app: FastAPI, client: AsyncClient) -> None:
     @app.get("/probe")
     async def probe() -> None:
         raise HTTPException(304, headers={"ETag": "x"})
@@ -110,9 +108,7 @@ async def test_a_status_without_a_body_has_none(app: FastAPI, client: AsyncClien
     assert response.headers["ETag"] == "x"
 
 
-async def test_an_error_of_ours_is_no_fault_of_the_client(
-    app: FastAPI, client: AsyncClient
-) -> None:
+async def test_wrong_sql_gets_500(app: FastAPI, client: AsyncClient) -> None:
     @app.get("/probe")
     async def probe(session: SessionDep) -> None:
         await session.execute(text("SELECT nothing FROM nowhere"))
@@ -120,9 +116,7 @@ async def test_an_error_of_ours_is_no_fault_of_the_client(
     assert_problem(await client.get("/probe"), 500)
 
 
-async def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
-    settings: Settings, client_of: ClientOf
-) -> None:
+async def test_an_exhausted_pool_gets_503(settings: Settings, client_of: ClientOf) -> None:
     small = {"database_pool_size": 5, "database_max_overflow": 0, "database_pool_timeout": 1}
     app = create_app(settings.model_copy(update=small))
 
@@ -140,7 +134,7 @@ async def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
 
 
 @pytest.mark.parametrize("parts", REFUSED.values(), ids=REFUSED)
-async def test_a_database_that_refuses_logins_is_no_fault_of_the_client(
+async def test_a_database_that_refuses_logins_gets_503(
     parts: dict[str, Any], settings: Settings, client_of: ClientOf
 ) -> None:
     url = settings.database_url.set(**parts)
@@ -153,7 +147,7 @@ async def test_a_database_that_refuses_logins_is_no_fault_of_the_client(
 
 @pytest.mark.parametrize("column", ["ratio", "price"])
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-async def test_what_is_no_number_is_stored_as_it_is_or_refused(
+async def test_nan_and_infinity_are_stored_unchanged_or_refused(
     column: str, value: str, app: FastAPI, client: AsyncClient, measures: Table
 ) -> None:
     given = {"ratio": float(value), "price": Decimal(value)}[column]
@@ -176,7 +170,7 @@ async def test_what_is_no_number_is_stored_as_it_is_or_refused(
         assert float(read.json()) == pytest.approx(given, nan_ok=True)
 
 
-async def test_a_row_that_was_changed_meanwhile_is_a_conflict_and_not_tried_again(
+async def test_a_stale_row_is_a_conflict_and_is_not_retried(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     tries: list[int] = []
@@ -199,7 +193,7 @@ async def test_a_row_that_was_changed_meanwhile_is_a_conflict_and_not_tried_agai
     assert len(tries) == 2
 
 
-async def test_a_connection_that_takes_no_writes_any_more_is_renewed(
+async def test_a_connection_that_became_read_only_is_replaced(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     async with db.sessions.begin() as session:
@@ -210,7 +204,7 @@ async def test_a_connection_that_takes_no_writes_any_more_is_renewed(
     assert created.status_code == 201, created.text
 
 
-async def test_a_connection_is_kept_where_the_unit_of_work_was_to_read_only(db: Database) -> None:
+async def test_a_read_only_unit_of_work_keeps_its_connection(db: Database) -> None:
     async def work(session: AsyncSession) -> None:
         await session.execute(insert(Product).values(**LAMP))
 

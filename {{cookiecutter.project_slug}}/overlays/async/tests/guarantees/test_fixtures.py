@@ -1,4 +1,4 @@
-"""What works in a test of either kind, and how."""
+"""What works both in ordinary tests and in tests marked `commits`."""
 
 import asyncio
 
@@ -19,14 +19,14 @@ async def test_an_async_test_needs_no_fixture() -> None:
 
 
 async def names(reader: AsyncSession) -> list[str]:
-    """Read by a cursor of the server, where the driver has one."""
+    """Read with a server-side cursor, where the driver has one."""
     query = select(Product.name).order_by(Product.id).execution_options(yield_per=2)
     found = await reader.stream_scalars(query)
     return [name async for name in found]
 
 
 async def autocommits(db: Database) -> bool:
-    """Tell whether the one pooled connection of readers is in AUTOCOMMIT."""
+    """Tell whether the only pooled connection of readers is in AUTOCOMMIT."""
     async with db.reader_engine.connect() as connection:
         raw = await connection.get_raw_connection()
         assert raw.dbapi_connection is not None
@@ -43,11 +43,11 @@ async def test_a_stream_leaves_its_connection_in_autocommit(db: Database) -> Non
 
 
 @BOTH_WAYS
-async def test_a_reader_streams(db: Database, times: int) -> None:
+async def test_a_reader_can_stream(db: Database, times: int) -> None:
     lamps = [{"name": f"Lamp {number}", "category": "x", "quantity": 1} for number in range(5)]
     async with db.sessions.begin() as session:
         await session.execute(insert(Product), lamps)
-    for _ in range(times):  # the connection of a stream serves others as before
+    for _ in range(times):  # the connection of a stream can be used again
         async with db.readers() as reader:
             assert await names(reader) == await names(reader) == [lamp["name"] for lamp in lamps]
             assert await reader.scalar(select(func.count()).select_from(Product)) == 5

@@ -1,4 +1,4 @@
-"""Around every request stand an id, a line in the log, and headers that protect the response."""
+"""Middleware gives every request an id, a log line and security headers."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ def add_bug(app: FastAPI) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A request, and the status that answers it."""
+    """A request, and the status code of its response."""
 
     status: int
     method: str
@@ -73,7 +73,7 @@ def assert_problem(response: Response, code: int) -> None:
 
 @pytest.fixture
 def strict_app(settings: Settings) -> FastAPI:
-    """An app with every limit set that a setting can set, and endpoints that exceed them."""
+    """An app with all limits set, and endpoints that exceed them."""
     limits = {
         "allowed_hosts": ["test", "testserver"],
         "cors_origins": [ORIGIN],
@@ -94,7 +94,7 @@ def strict_app(settings: Settings) -> FastAPI:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-async def test_every_response_is_complete(
+async def test_every_response_has_its_headers_and_log_line(
     case: Case, strict_app: FastAPI, client_of: ClientOf
 ) -> None:
     async with client_of(strict_app) as client:
@@ -119,7 +119,7 @@ async def test_every_response_is_complete(
     assert line["status"] == case.status
 
 
-async def test_a_preflight_of_another_origin_is_a_problem_too(
+async def test_a_preflight_from_another_origin_gets_problem_details(
     strict_app: FastAPI, client_of: ClientOf
 ) -> None:
     async with client_of(strict_app) as client:
@@ -146,7 +146,7 @@ async def test_a_body_of_unknown_length_is_limited_too(
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
 
 
-async def test_a_body_that_is_not_read_is_refused_before_anything_is_done(
+async def test_a_large_body_is_refused_before_the_endpoint_runs(
     strict_app: FastAPI, client_of: ClientOf
 ) -> None:
     done = []
@@ -161,14 +161,16 @@ async def test_a_body_that_is_not_read_is_refused_before_anything_is_done(
     assert done == []
 
 
-async def test_a_bug_costs_no_other_request(app: FastAPI, client: AsyncClient) -> None:
-    """The server closes the connection, which the next request would be sent on."""
+async def test_the_response_to_a_bug_closes_the_connection(
+    app: FastAPI, client: AsyncClient
+) -> None:
+    """The server closes the connection, so the client must not send its next request on it."""
     add_bug(app)
     response = await client.get("/probe")
     assert response.headers["Connection"] == "close"
 
 
-async def test_an_endpoint_may_answer_text(app: FastAPI, client: AsyncClient) -> None:
+async def test_an_endpoint_may_return_plain_text(app: FastAPI, client: AsyncClient) -> None:
     @app.get("/test-text")
     async def text() -> PlainTextResponse:
         return PlainTextResponse("no", 404)
@@ -177,7 +179,7 @@ async def test_an_endpoint_may_answer_text(app: FastAPI, client: AsyncClient) ->
     assert (response.status_code, response.text) == (404, "no")
 
 
-async def test_the_cause_of_a_body_that_cannot_be_parsed_is_logged(
+async def test_the_cause_of_a_body_parsing_error_is_logged(
     settings: Settings,
     client_of: ClientOf,
     caplog: pytest.LogCaptureFixture,
@@ -205,7 +207,7 @@ async def test_the_cause_of_a_body_that_cannot_be_parsed_is_logged(
 
 
 @pytest.mark.parametrize("path", ["/api", ""], ids=["prefixed", "cut off"])
-async def test_a_prefix_of_a_proxy_changes_nothing(
+async def test_a_proxy_prefix_changes_no_headers_or_log_lines(
     path: str, app: FastAPI, client: AsyncClient
 ) -> None:
     app.root_path = "/api"  # as `fastapi run --root-path /api` sets it
@@ -219,7 +221,7 @@ async def test_a_prefix_of_a_proxy_changes_nothing(
     assert [it for it in lines if it["log_level"] == "info"] == []
 
 
-async def test_a_page_may_load_its_scripts(client: AsyncClient) -> None:
+async def test_the_docs_page_may_load_its_scripts(client: AsyncClient) -> None:
     page = await client.get("/docs")
     assert "Content-Security-Policy" not in page.headers
     assert page.headers["X-Frame-Options"] == "DENY"
@@ -228,14 +230,14 @@ async def test_a_page_may_load_its_scripts(client: AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("given", "length"), [("job-7_a.b", 9), ("a b", 32), ("x" * 101, 32), ("", 32)]
 )
-async def test_the_id_that_a_request_brings_is_kept_if_it_is_one(
+async def test_a_valid_request_id_from_the_client_is_kept(
     given: str, length: int, client: AsyncClient
 ) -> None:
     response = await client.get("/health/live", headers={"X-Request-ID": given})
     assert len(response.headers["X-Request-ID"]) == length
 
 
-async def test_a_request_is_logged_without_its_query(client: AsyncClient) -> None:
+async def test_a_request_is_logged_without_its_query_string(client: AsyncClient) -> None:
     with capture_logs() as lines:
         await client.get("/nowhere?token=s3cret")
         await client.get("/health/live")
@@ -244,7 +246,7 @@ async def test_a_request_is_logged_without_its_query(client: AsyncClient) -> Non
     assert line["duration_ms"] > 0
 
 
-async def test_secrets_are_neither_logged_nor_answered(
+async def test_secrets_are_neither_logged_nor_returned(
     settings: Settings, client_of: ClientOf, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(settings.model_copy(update={"database_url": UNREACHABLE}))
@@ -268,7 +270,7 @@ async def test_other_hosts_are_refused(settings: Settings, client_of: ClientOf) 
 
 
 @pytest.mark.parametrize("origins", [[], ["https://app.example.com"]], ids=["none", "one"])
-async def test_other_origins_may_call_where_a_setting_says_so(
+async def test_only_configured_origins_are_allowed(
     origins: list[str], settings: Settings, client_of: ClientOf
 ) -> None:
     app = create_app(settings.model_copy(update={"cors_origins": origins}))
@@ -279,14 +281,16 @@ async def test_other_origins_may_call_where_a_setting_says_so(
     assert allowed == (origins[0] if origins else None)
 
 
-async def test_the_docs_can_be_switched_off(settings: Settings, client_of: ClientOf) -> None:
+async def test_the_docs_can_be_disabled(settings: Settings, client_of: ClientOf) -> None:
     async with client_of(create_app(settings.model_copy(update={"docs": False}))) as client:
         for path in ("/docs", "/redoc", "/openapi.json"):
             response = await client.get(path)
             assert response.status_code == 404
 
 
-async def test_production_is_for_https_only(settings: Settings, client_of: ClientOf) -> None:
+async def test_production_sends_strict_transport_security(
+    settings: Settings, client_of: ClientOf
+) -> None:
     app = create_app(settings.model_copy(update={"environment": "production"}))
     async with client_of(app) as client:
         response = await client.get("/health/live")

@@ -1,4 +1,4 @@
-"""An ordinary test is rolled back, and says so where it could not tell the truth."""
+"""An ordinary test is rolled back, and raises an error for what it cannot test."""
 
 import asyncio
 
@@ -42,7 +42,7 @@ async def test_a_write_through_a_reader_is_refused(
 
 
 @pytest.mark.parametrize("_round", [1, 2])
-async def test_what_is_committed_is_seen_in_this_test_alone(db: Database, _round: int) -> None:
+async def test_committed_rows_are_visible_only_in_the_same_test(db: Database, _round: int) -> None:
     async with db.sessions.begin() as session:
         session.add(lamp())
     async with db.sessions() as session:
@@ -67,7 +67,7 @@ async def test_a_second_session_is_refused_while_the_first_has_a_connection(db: 
         assert await count_products(reader) == 1
 
 
-async def test_two_requests_at_once_are_refused(
+async def test_a_concurrent_request_is_refused(
     app: FastAPI, client: AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     @app.post("/probe")
@@ -80,7 +80,7 @@ async def test_two_requests_at_once_are_refused(
     assert "pytest.mark.commits" in caplog.text
 
 
-async def test_an_isolation_level_is_refused_where_it_is_not_that_of_the_test(db: Database) -> None:
+async def test_an_isolation_level_that_differs_from_the_test_is_refused(db: Database) -> None:
     assert await db.run(count_products) == 0
     if transaction_options("SERIALIZABLE", read_only=False):
         with pytest.raises(OneTransactionError, match="SERIALIZABLE"):
@@ -89,7 +89,7 @@ async def test_an_isolation_level_is_refused_where_it_is_not_that_of_the_test(db
         assert await db.run(count_products, isolation="SERIALIZABLE") == 0
 
 
-async def test_a_unit_of_work_that_only_reads_cannot_write(db: Database) -> None:
+async def test_a_read_only_unit_of_work_cannot_write(db: Database) -> None:
     async def work(session: AsyncSession) -> None:
         session.add(lamp())
         await session.flush()
@@ -100,7 +100,7 @@ async def test_a_unit_of_work_that_only_reads_cannot_write(db: Database) -> None
     assert await db.run(count_products, read_only=True) == 1
 
 
-async def test_a_reader_goes_on_after_an_error(db: Database) -> None:
+async def test_a_reader_can_continue_after_an_error(db: Database) -> None:
     async with db.readers() as reader:
         with pytest.raises(DBAPIError):
             await reader.scalar(select(text("nothing")).select_from(text("nowhere")))
@@ -117,7 +117,7 @@ async def test_a_statement_that_ends_the_transaction_is_refused(
             await session.execute(text(statement))
 
 
-async def test_a_connection_that_is_lost_is_not_replaced(db: Database) -> None:
+async def test_a_lost_connection_is_not_replaced(db: Database) -> None:
     async with db.sessions() as session:
         connection = await session.connection()
         await connection.invalidate()
@@ -125,7 +125,7 @@ async def test_a_connection_that_is_lost_is_not_replaced(db: Database) -> None:
         await db.run(count_products)
 
 
-async def test_an_exception_that_nothing_handles_is_logged_with_its_traceback(
+async def test_an_unhandled_exception_is_logged_with_its_traceback(
     app: FastAPI, client: AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     @app.get("/probe")

@@ -1,4 +1,4 @@
-"""A session that only reads writes nothing, whatever it is told."""
+"""A reader refuses every kind of write."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""A migration runs while the service does: its connections know the schema as it was."""
+"""A migration runs while the service has connections that cached the old schema."""
 
 import pytest
 from fastapi import FastAPI
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.commits
 
 
 async def change_type(settings: Settings, name: str) -> None:
-    """Change the type of a column on a connection of its own, as a migration would."""
+    """Change the type of a column on a separate connection, as a migration would."""
     async with connected(settings) as other, other.engine.begin() as connection:
         await connection.execute(text(CHANGE_TYPE.format(name)))
 
 
 @pytest.mark.parametrize("path", ["/test-reader", "/test-session"])
-async def test_a_change_of_a_type_costs_a_connection_one_request_at_most(
+async def test_a_type_change_fails_at_most_one_request_per_connection(
     path: str, app: FastAPI, client: AsyncClient, settings: Settings, measures: Table
 ) -> None:
     @app.get("/test-reader")
@@ -39,7 +39,7 @@ async def test_a_change_of_a_type_costs_a_connection_one_request_at_most(
         response = await client.get(path)
         return response.status_code
 
-    for _ in range(10):  # a driver prepares what it has seen some times
+    for _ in range(10):  # a driver prepares a statement after some executions
         assert set(await at_once(5, status)) == {200}
     await change_type(settings, TYPES[0])
     answers = [await status() for _ in range(30)]
@@ -48,7 +48,7 @@ async def test_a_change_of_a_type_costs_a_connection_one_request_at_most(
     assert answers[-20:] == [200] * 20
 
 
-async def test_a_unit_of_work_is_done_again(
+async def test_a_unit_of_work_is_retried_after_a_type_change(
     db: Database, settings: Settings, measures: Table
 ) -> None:
     async def work(session: AsyncSession) -> int:

@@ -1,4 +1,4 @@
-"""What the log shows of a failure: neither values of rows nor local variables."""
+"""The log of an error contains no row values and no local variables."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ Log = Callable[[], str]
 
 @pytest.fixture
 def configure() -> Iterator[Callable[[Settings], Log]]:
-    """A way to log by some settings, and to read what was logged."""
+    """A function that configures logging by some settings, and returns a reader of the log."""
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
 
@@ -53,7 +53,7 @@ def log(
 
 
 async def duplicate(db: Database) -> DBAPIError:
-    """An error of the database whose message quotes a value, on most databases."""
+    """Return a database error whose message quotes a value, on most databases."""
 
     async def insert_twice() -> None:
         async with db.sessions.begin() as session:
@@ -70,7 +70,7 @@ async def duplicate(db: Database) -> DBAPIError:
     [{}, {"category": EMAIL + "x" * 101}, {"category": None}, {"quantity": -1}],
     ids=["duplicate", "length", "null", "check"],
 )
-async def test_an_answer_of_the_database_is_logged_without_values(
+async def test_a_database_error_is_logged_without_values(
     values: dict[str, object], log: Log, app: FastAPI, client: AsyncClient
 ) -> None:
     @app.post("/probe")
@@ -87,7 +87,7 @@ async def test_an_answer_of_the_database_is_logged_without_values(
     assert EMAIL not in logged
 
 
-async def test_a_text_for_a_number_is_logged_without_it(
+async def test_text_passed_for_a_number_is_not_logged(
     log: Log, app: FastAPI, client: AsyncClient
 ) -> None:
     @app.post("/probe")
@@ -101,7 +101,7 @@ async def test_a_text_for_a_number_is_logged_without_it(
     assert EMAIL not in log()
 
 
-async def test_many_rows_are_logged_without_values(log: Log, db: Database) -> None:
+async def test_an_error_of_many_rows_is_logged_without_values(log: Log, db: Database) -> None:
     async def store_twice() -> None:
         async with db.sessions.begin() as session:
             await store_rows(session, Product, [ROW, ROW])
@@ -112,7 +112,7 @@ async def test_many_rows_are_logged_without_values(log: Log, db: Database) -> No
     assert EMAIL not in log()
 
 
-async def test_the_line_names_the_code_and_the_statement(log: Log, db: Database) -> None:
+async def test_the_log_line_has_the_error_code_and_the_statement(log: Log, db: Database) -> None:
     logging.getLogger("app").error("It broke: %s", await duplicate(db))
     logged = log()
     assert DUPLICATE in logged
@@ -143,7 +143,7 @@ async def test_a_traceback_shows_no_values_and_no_local_variables(log: Log, db: 
         assert secret not in logged
 
 
-async def test_an_error_that_quotes_another_is_logged_without_it(log: Log, db: Database) -> None:
+async def test_a_quoted_original_exception_is_logged_without_values(log: Log, db: Database) -> None:
     async def go_on_after_an_error() -> None:
         async with db.sessions() as session:
             session.add_all([Product(**ROW), Product(**ROW)])
@@ -159,7 +159,7 @@ async def test_an_error_that_quotes_another_is_logged_without_it(log: Log, db: D
     assert EMAIL not in logged
 
 
-async def test_a_setting_shows_values_while_one_develops(
+async def test_database_echo_shows_values_in_development(
     configure: Callable[[Settings], Log], settings: Settings, db: Database
 ) -> None:
     log = configure(settings.model_copy(update={"database_echo": True}))

@@ -1,4 +1,4 @@
-"""A response tells the truth: it follows the commit, and an error leaves nothing behind."""
+"""A response is sent after the commit, and an error rolls everything back."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def count_products(db: Database) -> int:
         return await reader.scalar(select(func.count()).select_from(Product)) or 0
 
 
-async def test_a_commit_that_fails_is_an_error_response(
+async def test_a_failed_commit_gets_an_error_response(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     @app.post("/probe", status_code=201)
@@ -65,10 +65,10 @@ async def test_any_exception_rolls_back(
 
 
 @pytest.mark.parametrize("method", ["commit", "rollback"])
-async def test_the_transaction_of_a_request_ends_where_it_began(
+async def test_an_endpoint_cannot_end_the_transaction_of_its_request(
     method: str, app: FastAPI, client: AsyncClient, db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Otherwise this client got 409, and the row was stored."""
+    """Otherwise this client would get 409, although the row is stored."""
 
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
@@ -84,7 +84,7 @@ async def test_the_transaction_of_a_request_ends_where_it_began(
 
 
 @pytest.mark.parametrize("method", ["commit", "rollback"])
-async def test_the_transaction_of_a_unit_of_work_ends_where_it_began(
+async def test_a_function_cannot_end_the_transaction_of_its_unit_of_work(
     method: str, db: Database
 ) -> None:
     async def work(session: AsyncSession) -> None:
@@ -98,7 +98,7 @@ async def test_the_transaction_of_a_unit_of_work_ends_where_it_began(
 
 
 @pytest.mark.parametrize("way", ["close", "commit", "rollback"])
-async def test_a_transaction_that_was_ended_elsewhere_is_an_error_response(
+async def test_a_transaction_that_was_ended_early_gets_500(
     way: str, app: FastAPI, client: AsyncClient, db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     @app.post("/probe", status_code=201)
@@ -120,7 +120,7 @@ async def test_a_transaction_that_was_ended_elsewhere_is_an_error_response(
     assert await count_products(db) == (1 if way == "commit" else 0)
 
 
-async def test_a_flush_that_failed_cannot_be_passed_over(
+async def test_a_failed_flush_cannot_be_ignored(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     @app.post("/probe", status_code=201)
@@ -136,7 +136,9 @@ async def test_a_flush_that_failed_cannot_be_passed_over(
     assert await count_products(db) == 0
 
 
-async def test_a_savepoint_is_free_to_end(app: FastAPI, client: AsyncClient, db: Database) -> None:
+async def test_a_savepoint_may_be_committed_or_rolled_back(
+    app: FastAPI, client: AsyncClient, db: Database
+) -> None:
     @app.post("/probe")
     async def probe(session: SessionDep) -> None:
         kept = await session.begin_nested()
@@ -152,7 +154,7 @@ async def test_a_savepoint_is_free_to_end(app: FastAPI, client: AsyncClient, db:
     assert await count_products(db) == 1
 
 
-async def test_a_failure_in_a_savepoint_leaves_the_rest(
+async def test_an_error_in_a_savepoint_keeps_the_rest_of_the_transaction(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     @app.post("/probe")
@@ -171,7 +173,7 @@ async def test_a_failure_in_a_savepoint_leaves_the_rest(
     assert await count_products(db) == 2
 
 
-async def test_several_tables_are_written_all_or_nothing(
+async def test_writes_to_several_tables_are_atomic(
     app: FastAPI, client: AsyncClient, db: Database, notes: Table
 ) -> None:
     @app.post("/probe")
@@ -189,7 +191,7 @@ async def test_several_tables_are_written_all_or_nothing(
         assert await reader.scalar(select(func.count()).select_from(notes)) == 0
 
 
-async def test_a_response_that_does_not_fit_its_model_rolls_back(
+async def test_a_response_that_fails_validation_rolls_back(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     @app.post("/probe", response_model=int)
@@ -204,10 +206,10 @@ async def test_a_response_that_does_not_fit_its_model_rolls_back(
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["stored", "rolled back"])
-async def test_a_reader_beside_a_session_is_that_session(
+async def test_a_reader_and_a_session_of_one_request_share_a_transaction(
     app: FastAPI, client: AsyncClient, db: Database, *, fails: bool
 ) -> None:
-    """It may come first, and then is where the transaction ends."""
+    """The reader may be resolved first; then its dependency ends the transaction."""
 
     @app.post("/probe")
     async def probe(reader: ReaderDep, session: SessionDep) -> int | None:
@@ -223,7 +225,7 @@ async def test_a_reader_beside_a_session_is_that_session(
     assert await count_products(db) == (0 if fails else 1)
 
 
-async def test_a_background_task_sees_the_row(
+async def test_a_background_task_sees_the_committed_row(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     seen: list[int] = []

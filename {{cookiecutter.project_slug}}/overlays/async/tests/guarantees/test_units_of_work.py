@@ -1,4 +1,4 @@
-"""`db.run`: a unit of work is done once, however often it has to be tried."""
+"""`db.run`: a unit of work is stored once, however often it is retried."""
 
 import random
 
@@ -35,7 +35,7 @@ async def total(db: Database) -> int:
 
 
 async def transfer(session: AsyncSession, keys: list[int], *, lock: bool) -> None:
-    """Read two balances, compute in Python, write both: what loses money where it can."""
+    """Read two balances, compute in Python and write both: a race could lose money."""
     query = select(Product).where(Product.id.in_(keys)).order_by(Product.id)
     found = await session.scalars(query.with_for_update() if lock else query)
     giver, taker = found.all()
@@ -44,7 +44,7 @@ async def transfer(session: AsyncSession, keys: list[int], *, lock: bool) -> Non
 
 
 async def move_money(db: Database, isolation: Isolation | None) -> None:
-    """Many workers at once move money between few accounts, by locked rows or by isolation."""
+    """Let many workers move money between few accounts, with locked rows or by isolation level."""
     keys = await open_accounts(db)
 
     async def worker() -> None:
@@ -71,7 +71,7 @@ async def test_money_is_conserved_by_locked_rows(db: Database) -> None:
         assert changed.all()
 
 
-async def test_other_errors_are_not_tried_again(db: Database) -> None:
+async def test_other_errors_are_not_retried(db: Database) -> None:
     tries: list[int] = []
 
     async def work(session: AsyncSession) -> None:
@@ -90,11 +90,11 @@ async def test_a_read_only_unit_of_work_cannot_write(db: Database) -> None:
 
     with pytest.raises(DBAPIError):
         await db.run(work, read_only=True)
-    await db.run(work)  # the connection writes again
+    await db.run(work)  # the connection can write again
     assert await total(db) == 1
 
 
-async def test_a_connection_that_only_read_writes_again(db: Database) -> None:
+async def test_a_connection_can_write_after_a_read_only_unit(db: Database) -> None:
     async def read(session: AsyncSession) -> int:
         return await session.scalar(select(func.count()).select_from(Product)) or 0
 

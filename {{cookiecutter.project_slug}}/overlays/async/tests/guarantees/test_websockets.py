@@ -1,4 +1,4 @@
-"""Sessions in websockets: in the handshake, or one unit of work for each message."""
+"""Sessions in websockets: one for the endpoint, or one unit of work per message."""
 
 from typing import Annotated, cast
 
@@ -34,9 +34,7 @@ def is_problem(error: WebSocketUpgradeError) -> bool:
     return (error.response.status_code, kind) == (401, "application/problem+json")
 
 
-async def test_what_a_session_stores_is_committed_when_the_endpoint_ends(
-    app: FastAPI, db: Database
-) -> None:
+async def test_a_session_is_committed_when_the_endpoint_ends(app: FastAPI, db: Database) -> None:
     @app.websocket("/probe")
     async def probe(websocket: WebSocket, reader: ReaderDep, session: SessionDep) -> None:
         assert reader is session
@@ -51,7 +49,7 @@ async def test_what_a_session_stores_is_committed_when_the_endpoint_ends(
         assert await count_products(reader) == 1
 
 
-async def test_a_unit_of_work_for_each_message_holds_nothing_in_between(
+async def test_a_unit_of_work_per_message_holds_no_connection_in_between(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     @app.websocket("/probe")
@@ -72,7 +70,7 @@ async def test_a_unit_of_work_for_each_message_holds_nothing_in_between(
             assert await socket.receive_json() == [count, 0]
 
 
-async def test_an_error_before_the_handshake_is_its_answer(
+async def test_an_error_before_the_handshake_is_an_http_response(
     app: FastAPI, db: Database, settings: Settings
 ) -> None:
     async def user(reader: ReaderDep) -> str:
@@ -83,15 +81,13 @@ async def test_an_error_before_the_handshake_is_its_answer(
     async def probe(websocket: WebSocket, user: Annotated[str, Depends(user)]) -> None:
         raise AssertionError(user)
 
-    for _ in range(settings.request_connections + 1):  # each gives its connection back
+    for _ in range(settings.request_connections + 1):  # each attempt must return its connection
         with pytest.RaisesGroup(pytest.RaisesExc(WebSocketUpgradeError, check=is_problem)):
             async with serving(app, {"db": db}) as client, client.websocket(URL):
                 pass
 
 
-async def test_a_handshake_that_does_not_fit_is_answered_with_the_place(
-    app: FastAPI, db: Database
-) -> None:
+async def test_an_invalid_handshake_gets_422_with_the_location(app: FastAPI, db: Database) -> None:
     @app.websocket("/probe")
     async def probe(websocket: WebSocket, number: int) -> None:
         raise AssertionError(number)
@@ -108,7 +104,7 @@ async def test_a_handshake_that_does_not_fit_is_answered_with_the_place(
 @pytest.mark.parametrize(
     ("statement", "code"), [("DELETE", 1011), ("missing", 1011), ("refused", 1008)]
 )
-async def test_an_error_after_the_handshake_closes_the_socket_with_its_code(
+async def test_an_error_after_the_handshake_closes_the_socket_with_a_code(
     statement: str, code: int, app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     @app.websocket("/probe")

@@ -50,7 +50,7 @@ async def test_a_deleted_item_is_gone(client: AsyncClient) -> None:
     assert found.status_code == 404
 
 
-async def test_pages_hold_every_item_once(client: AsyncClient) -> None:
+async def test_pages_contain_every_item_once(client: AsyncClient) -> None:
     await client.post("/items/bulk", json=items(25))
     seen: list[str] = []
     cursor: str | None = None
@@ -80,7 +80,7 @@ async def test_many_items_are_stored_all_or_none(client: AsyncClient) -> None:
     assert response.json()["items"] == []
 
 
-async def test_a_name_is_given_once(client: AsyncClient) -> None:
+async def test_a_name_is_unique(client: AsyncClient) -> None:
     await client.post("/items", json=LAMP)
     again = await client.post("/items", json=LAMP)
     assert again.status_code == 409
@@ -88,7 +88,7 @@ async def test_a_name_is_given_once(client: AsyncClient) -> None:
     assert "Lamp" not in again.text
 
 
-async def test_a_request_that_does_not_fit_is_refused(client: AsyncClient) -> None:
+async def test_an_invalid_request_is_refused(client: AsyncClient) -> None:
     for response in (
         await client.post("/items", json=LAMP | {"name": ""}),
         await client.post("/items", json=LAMP | {"name": "x" * 101}),

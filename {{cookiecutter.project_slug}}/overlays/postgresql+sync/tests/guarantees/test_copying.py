@@ -1,4 +1,4 @@
-"""COPY stores what it can, in the schema of the table."""
+"""COPY is used where it can be, and writes into the schema of the table."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,7 +28,7 @@ class Year(Archive):
     value: Mapped[int] = mapped_column("Value")
 
 
-def test_a_table_is_found_in_its_schema(db: Database) -> None:
+def test_rows_are_copied_into_the_schema_of_the_table(db: Database) -> None:
     with db.engine.begin() as connection:
         connection.execute(CreateSchema("old years"))
     with created(db, Archive.metadata), db.sessions.begin() as session:
@@ -40,7 +40,7 @@ def test_a_table_is_found_in_its_schema(db: Database) -> None:
 
 @pytest.fixture
 def statements() -> Iterator[list[str]]:
-    """Collect what SQLAlchemy sends; COPY goes by the driver."""
+    """Collect the statements that SQLAlchemy sends; COPY bypasses it and uses the driver."""
     sent: list[str] = []
 
     def note(*arguments: Any) -> None:
@@ -55,7 +55,7 @@ def statements() -> Iterator[list[str]]:
     ("model", "row", "copied"),
     [(SampleThing, THING, True), (SampleStamped, {"name": "One"}, False)],
 )
-def test_only_what_is_made_by_sql_is_inserted(
+def test_insert_is_used_only_for_sql_defaults(
     model: type[DeclarativeBase],
     row: dict[str, Any],
     *,
@@ -69,7 +69,7 @@ def test_only_what_is_made_by_sql_is_inserted(
     assert inserted != copied
 
 
-def test_a_value_of_another_type_is_an_error_of_the_database(db: Database) -> None:
+def test_a_value_of_the_wrong_type_raises_a_database_error(db: Database) -> None:
     row = {"name": "Lamp", "category": "light", "quantity": "many"}
     with db.sessions.begin() as session:
         with pytest.raises(DBAPIError):

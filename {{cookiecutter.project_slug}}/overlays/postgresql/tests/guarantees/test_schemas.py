@@ -1,4 +1,4 @@
-"""Migrations know the schemas that models name, and no others."""
+"""Migrations handle the schemas that models name, and ignore all others."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.guarantees.revisions import config_with_folder, config_with_revision
 
 
 def with_table(schema: str, *kinds: str) -> MetaData:
-    """Give the tables of the project and one more, whose Enum type is in its schema."""
+    """Return the tables of the project and one more, whose Enum type is in its schema."""
     metadata = MetaData(naming_convention=Base.metadata.naming_convention)
     for table in Base.metadata.tables.values():
         table.to_metadata(metadata)
@@ -29,7 +29,7 @@ def with_table(schema: str, *kinds: str) -> MetaData:
     return metadata
 
 
-def test_a_schema_and_its_enum_come_and_go_with_their_models(
+def test_a_schema_and_its_enum_are_created_and_dropped_with_their_models(
     own_settings: Settings, tmp_path: Path
 ) -> None:
     schema = "Stock of a test"
@@ -49,11 +49,11 @@ def test_the_default_schema_is_not_named(own_settings: Settings, tmp_path: Path)
         command.check(config)
 
 
-def test_schemas_of_others_are_left_alone(own_settings: Settings, tmp_path: Path) -> None:
+def test_schemas_that_no_model_names_are_ignored(own_settings: Settings, tmp_path: Path) -> None:
     config = config_with_revision(
         own_settings,
         tmp_path,
-        # Not as a revision would say it: that schema would be one of the project's own.
+        # Split, or it would count as a CREATE SCHEMA of a revision, and so of the project.
         "DO $$ BEGIN EXECUTE 'CREATE ' || 'SCHEMA others_of_a_test';"
         " CREATE TABLE others_of_a_test.items (id INTEGER); END $$",
         "DROP SCHEMA others_of_a_test CASCADE",

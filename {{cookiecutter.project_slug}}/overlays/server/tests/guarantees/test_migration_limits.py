@@ -1,4 +1,4 @@
-"""The limits of the service are not those of migrations."""
+"""The limits of the service do not apply to migrations."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.guarantees.revisions import config_with_revision
 from tests.records import own_name
 
 
-def test_a_migration_may_run_longer_than_a_statement_of_the_service(
+def test_a_migration_may_exceed_the_statement_timeout(
     own_settings: Settings, tmp_path: Path
 ) -> None:
     short = own_settings.model_copy(update={"database_statement_timeout": 1})
@@ -22,7 +22,9 @@ def test_a_migration_may_run_longer_than_a_statement_of_the_service(
     command.downgrade(config, "-1")
 
 
-def test_a_missing_database_is_one_sentence_that_names_the_command(settings: Settings) -> None:
+def test_a_missing_database_is_reported_in_one_sentence_with_the_command(
+    settings: Settings,
+) -> None:
     url = settings.database_url.set(database=own_name(settings.database_url))
     missing = settings.model_copy(update={"database_url": url})
     with pytest.raises(CommandError, match="uv run poe create-db"):

@@ -1,4 +1,4 @@
-"""What is handy while one develops does not reach production."""
+"""Defaults for development are refused in production."""
 
 import pytest
 from pydantic import ValidationError
@@ -8,7 +8,7 @@ from app.settings import Settings
 from app.settings.url import DEFAULT_URL
 
 
-def test_production_refuses_the_password_of_development(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_refuses_the_development_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     with pytest.raises(ValidationError, match="development password"):
         Settings(database_url=DEFAULT_URL)
@@ -20,6 +20,6 @@ def test_production_refuses_the_password_of_development(monkeypatch: pytest.Monk
     "url",
     [DEFAULT_URL.set(host="a..b"), DEFAULT_URL.set(host="x" * 70), DEFAULT_URL.set(port=2**16)],
 )
-def test_an_address_that_cannot_be_one_is_refused(url: URL) -> None:
+def test_an_invalid_host_or_port_is_refused(url: URL) -> None:
     with pytest.raises(ValidationError, match=r"has the (host|port)"):
         Settings(database_url=url)

@@ -1,4 +1,4 @@
-"""A test run owns what it has made, and nothing else on the server."""
+"""A test run drops only the databases that it created."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ URL_OF_TESTS = Settings().database_url
 
 
 @pytest.mark.parametrize("name", ["api", "a" * 63, "ä" * 31])
-def test_every_database_has_a_name_of_its_own_that_fits(name: str) -> None:
+def test_every_database_has_a_unique_name_that_is_short_enough(name: str) -> None:
     names = {own_name(URL_OF_TESTS.set(database=name)) for _ in range(10)}
     assert len(names) == 10
     for own in names:
@@ -23,7 +23,7 @@ def test_every_database_has_a_name_of_its_own_that_fits(name: str) -> None:
         assert len(own_name(URL_OF_TESTS.set(database=own))) == len(own)
 
 
-def test_a_database_that_is_there_is_no_database_of_the_tests(
+def test_an_existing_database_is_not_used_for_the_tests(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "own_name", lambda url: url.database)
@@ -34,14 +34,14 @@ def test_a_database_that_is_there_is_no_database_of_the_tests(
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> URL:
-    """A URL whose records are in a folder of the test."""
+    """A URL whose records are in a temporary folder of the test."""
     monkeypatch.setattr(records, "FOLDER", tmp_path / "records")
     url = URL_OF_TESTS.set(database=own_name(URL_OF_TESTS), password="hunter2")
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
     return url
 
 
-def test_what_a_run_drops_itself_is_not_left(url: URL) -> None:
+def test_a_dropped_database_leaves_no_record(url: URL) -> None:
     assert describe_leftovers() == []
     with recorded(url):
         assert len([*records.FOLDER.iterdir()]) == 1
@@ -49,7 +49,7 @@ def test_what_a_run_drops_itself_is_not_left(url: URL) -> None:
     assert [*records.FOLDER.iterdir()] == []
 
 
-def test_what_a_run_does_not_drop_is_named_with_the_command(url: URL) -> None:
+def test_a_database_that_was_not_dropped_is_named_with_the_command(url: URL) -> None:
     with pytest.raises(KeyboardInterrupt), recorded(url):
         raise KeyboardInterrupt
     (record,) = leftovers()
@@ -59,12 +59,12 @@ def test_what_a_run_does_not_drop_is_named_with_the_command(url: URL) -> None:
     assert b"hunter2" not in record.read_bytes()
 
 
-def test_what_fails_is_not_left(url: URL) -> None:
+def test_an_error_leaves_no_record(url: URL) -> None:
     with pytest.raises(ValueError, match="a bug"), recorded(url):
         raise ValueError("a bug")
     assert [*records.FOLDER.iterdir()] == []
 
 
-def test_the_database_of_a_server_that_ends_with_the_run_needs_no_record(url: URL) -> None:
+def test_a_database_on_a_server_of_the_run_needs_no_record(url: URL) -> None:
     with recorded(url.set(port=1)):
         assert not records.FOLDER.exists()

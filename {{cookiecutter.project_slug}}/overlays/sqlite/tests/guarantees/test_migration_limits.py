@@ -1,4 +1,4 @@
-"""What migrations wait for."""
+"""Which locks migrations wait for."""
 
 import sqlite3
 from contextlib import closing
@@ -12,7 +12,7 @@ from app.settings import Settings
 from tests.guarantees.revisions import config_with_revision
 
 
-def test_a_migration_gives_up_the_lock_that_a_writer_keeps(
+def test_a_migration_gives_up_waiting_for_the_lock_of_a_writer(
     own_settings: Settings, tmp_path: Path
 ) -> None:
     impatient = own_settings.model_copy(update={"database_busy_timeout": 1})

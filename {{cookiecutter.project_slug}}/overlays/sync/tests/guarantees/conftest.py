@@ -1,4 +1,4 @@
-"""What the tests of the guarantees have beside the other fixtures: tables and routes of their own."""
+"""More fixtures for the tests of the guarantees: their own tables and routes."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -27,13 +27,13 @@ from app.settings import Settings
 from tests.guarantees.products import OwnBase, Product, create_app
 
 
-def forget(connection: Connection) -> None:
-    """Give a connection back to the pool behind its back, so that its transaction has no end."""
+def return_to_pool(connection: Connection) -> None:
+    """Return the DBAPI connection to the pool without ending its transaction."""
     connection.connection.close()
 
 
 def delay_connections(db: Database, seconds: float) -> None:
-    """Make each connection of the pool take so long to open."""
+    """Make each new connection of the pool take this many seconds to open."""
 
     def wait(_connection: Any, _record: ConnectionPoolEntry) -> None:
         time.sleep(seconds)
@@ -44,7 +44,7 @@ def delay_connections(db: Database, seconds: float) -> None:
 
 @contextmanager
 def broken_connections(db: Database, error: Exception) -> Generator[None]:
-    """Make each connection of the pool raise an error while it opens."""
+    """Make each new connection of the pool raise this error while it opens."""
 
     def fail(_connection: Any, _record: ConnectionPoolEntry) -> None:
         raise error
@@ -61,7 +61,7 @@ def broken_connections(db: Database, error: Exception) -> Generator[None]:
 
 @pytest.fixture(scope="session")
 def own_tables(settings: Settings) -> None:
-    """Create the tables that no migration knows."""
+    """Create the tables that have no migration."""
     engine = create_engine(settings.database_url, poolclass=NullPool)
     OwnBase.metadata.create_all(engine)
     engine.dispose()
@@ -69,7 +69,7 @@ def own_tables(settings: Settings) -> None:
 
 @pytest.fixture
 def db(own_tables: None, db: Database, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """The database with these tables, whose rows are deleted after a test that `commits`."""
+    """The database with these tables; a test marked `commits` has its rows deleted afterwards."""
     yield db
     if request.node.get_closest_marker("commits"):
         with db.sessions.begin() as session:
@@ -79,13 +79,13 @@ def db(own_tables: None, db: Database, request: pytest.FixtureRequest) -> Iterat
 
 @pytest.fixture
 def app(own_tables: None, settings: Settings) -> FastAPI:
-    """The app with routes of the tests' own."""
+    """The app with the routes of these tests."""
     return create_app(settings)
 
 
 @contextmanager
 def created(db: Database, metadata: MetaData) -> Generator[None]:
-    """Keep tables of a test's own, for a test that `commits`."""
+    """Create tables for one test marked `commits`, and drop them afterwards."""
     metadata.create_all(db.engine)
     yield
     metadata.drop_all(db.engine)
@@ -93,7 +93,7 @@ def created(db: Database, metadata: MetaData) -> Generator[None]:
 
 @pytest.fixture
 def notes(db: Database) -> Iterator[Table]:
-    """A second table, whose rows refer to products, for a test that `commits`."""
+    """A second table, whose rows refer to products, for a test marked `commits`."""
     key = ForeignKey(Product.__table__.c.id)
     notes = Table("test_notes", MetaData(), Column("product_id", Integer, key))
     with db.engine.begin() as connection:
@@ -105,7 +105,7 @@ def notes(db: Database) -> Iterator[Table]:
 
 @pytest.fixture
 def measures(db: Database) -> Iterator[Table]:
-    """A table of numbers of several types, for a test that `commits`."""
+    """A table of numbers of several types, for a test marked `commits`."""
     numbers = (Column("amount", Integer), Column("ratio", Float), Column("price", Numeric(10, 2)))
     measures = Table("test_measures", MetaData(), *numbers)
     with db.engine.begin() as connection:

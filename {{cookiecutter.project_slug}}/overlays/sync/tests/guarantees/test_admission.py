@@ -1,4 +1,4 @@
-"""The pool is never oversubscribed; what it cannot serve is answered at once."""
+"""The pool is never oversubscribed; requests that it cannot serve get 503."""
 
 import time
 from itertools import count
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.commits
 
 
 def authenticate(session: SessionDep) -> int:
-    """As real services do: a query before the endpoint has begun."""
+    """Run a query before the endpoint starts, as authentication in a real service does."""
     return session.scalar(select(1)) or 0
 
 
@@ -33,7 +33,7 @@ def add_slow_endpoint(app: FastAPI) -> None:
         return user
 
 
-def test_three_hundred_at_once_are_all_answered(settings: Settings, client_of: ClientOf) -> None:
+def test_300_concurrent_requests_all_get_200(settings: Settings, client_of: ClientOf) -> None:
     app = create_app(settings.model_copy(update={"database_max_waiting": 300}))
     add_slow_endpoint(app)
     with client_of(app) as client:
@@ -41,9 +41,7 @@ def test_three_hundred_at_once_are_all_answered(settings: Settings, client_of: C
     assert [response.status_code for response in responses] == [200] * 300
 
 
-def test_what_finds_no_place_in_the_queue_hears_it_at_once(
-    settings: Settings, client_of: ClientOf
-) -> None:
+def test_requests_get_503_when_the_queue_is_full(settings: Settings, client_of: ClientOf) -> None:
     app = create_app(settings.model_copy(update={"database_max_waiting": 5}))
     add_slow_endpoint(app)
     with client_of(app) as client:
@@ -53,7 +51,7 @@ def test_what_finds_no_place_in_the_queue_hears_it_at_once(
         assert response.status_code == 200 or response.headers["Retry-After"]
 
 
-def test_every_slot_and_connection_comes_back(
+def test_every_slot_and_connection_is_released(
     app: FastAPI, client: TestClient, db: Database, settings: Settings
 ) -> None:
     add_slow_endpoint(app)
@@ -110,10 +108,10 @@ def reader_alone(request: Request, reader: ReaderDep) -> bool:
     "path",
     ["authentication-by-session", "authentication-by-reader", "nested", "of-the-router"],
 )
-def test_a_request_that_reads_and_writes_has_one_connection(
+def test_a_request_that_reads_and_writes_uses_one_connection(
     path: str, settings: Settings, client_of: ClientOf
 ) -> None:
-    """With two each, requests that have their first would wait for each other's second."""
+    """With two each, requests that hold one connection could deadlock waiting for a second."""
     app = create_app(settings.model_copy(update={"database_max_overflow": 0}))
     of_the_router = [Depends(by_reader), Depends(by_session)] if path == "of-the-router" else []
     app.include_router(router, dependencies=of_the_router)
@@ -122,7 +120,7 @@ def test_a_request_that_reads_and_writes_has_one_connection(
     assert [(it.status_code, it.json()) for it in responses] == [(200, True)] * 60
 
 
-def test_a_request_that_only_reads_waits_for_no_writer(
+def test_a_read_only_request_does_not_wait_for_writers(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
     @app.get("/probe")
@@ -136,11 +134,11 @@ def test_a_request_that_only_reads_waits_for_no_writer(
         begun = time.monotonic()
         response = client.get("/probe")
         assert (response.status_code, response.json()) == (200, [])
-        assert time.monotonic() - begun < 5  # a lock may be waited for much longer
+        assert time.monotonic() - begun < 5  # the timeout for a lock is much longer
 
 
 def add_lamps(app: FastAPI) -> None:
-    """Two ways to write behind authentication."""
+    """Add two endpoints that authenticate and write."""
     more = update(Product).values(quantity=Product.quantity + 1)
 
     @app.post("/probe/reader-first")
@@ -153,10 +151,10 @@ def add_lamps(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("path", ["/probe/reader-first", "/probe/session-first"])
-def test_readers_are_answered_while_every_writer_waits(
+def test_read_only_requests_finish_while_all_writers_wait(
     path: str, app: FastAPI, client: TestClient, db: Database, settings: Settings
 ) -> None:
-    """A transaction locks what more requests want to write than there are connections."""
+    """A transaction locks a row, and more requests than there are connections write to it."""
     add_lamps(app)
     writers = settings.database_pool_size + settings.database_max_overflow + 5
     with db.sessions.begin() as session:
@@ -186,7 +184,7 @@ def test_readers_are_answered_while_every_writer_waits(
 
 
 @pytest.mark.parametrize(("size", "overflow"), [(1, 0), (1, 1), (1, 3), (2, 2), (4, 0)])
-def test_fewer_connections_than_a_service_needs_are_refused(
+def test_a_pool_that_is_too_small_is_refused(
     size: int, overflow: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_POOL_SIZE", str(size))
@@ -196,7 +194,9 @@ def test_fewer_connections_than_a_service_needs_are_refused(
 
 
 @pytest.mark.parametrize("places", ["10", "11"])
-def test_readers_leave_connections_to_writers(places: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reader_places_must_leave_connections_for_writers(
+    places: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_READER_PLACES", places)
     with pytest.raises(ValidationError, match=f"DATABASE_READER_PLACES={places} leaves no"):
         Settings()
@@ -206,10 +206,10 @@ def test_readers_leave_connections_to_writers(places: str, monkeypatch: pytest.M
     ("size", "overflow", "readers", "writers", "units"),
     [(10, 5, 5, 5, 3), (10, 0, 3, 4, 1), (1, 4, 1, 1, 1), (5, 0, 1, 1, 1)],
 )
-def test_connections_are_divided(
+def test_connections_are_divided_between_readers_writers_and_units(
     size: int, overflow: int, readers: int, writers: int, units: int
 ) -> None:
-    """One more is for readiness, and one for readers outside requests."""
+    """One more connection is for readiness, and one for readers outside requests."""
     settings = Settings(database_pool_size=size, database_max_overflow=overflow)
     divided = (settings.reader_connections, settings.writer_connections, settings.unit_connections)
     assert divided == (readers, writers, units)
@@ -217,9 +217,7 @@ def test_connections_are_divided(
 
 
 @pytest.mark.parametrize("name", ["pool_size", "max_overflow", "max_waiting", "pool_timeout"])
-def test_a_setting_that_makes_no_sense_is_refused(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_negative_setting_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"DATABASE_{name.upper()}", "-1")
     with pytest.raises(ValidationError, match=f"database_{name}\n.*should be greater than"):
         Settings()

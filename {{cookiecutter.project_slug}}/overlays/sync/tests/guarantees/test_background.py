@@ -1,4 +1,4 @@
-"""Work outside requests waits for a connection of its own, and requests keep theirs."""
+"""Work outside requests has its own connections and takes none from requests."""
 
 import time
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ def count_products(session: Session) -> int:
 def test_background_tasks_wait_and_requests_do_not(
     app: FastAPI, client: TestClient, db: Database, settings: Settings
 ) -> None:
-    """Tasks of requests and threads of one's own share the connections."""
+    """Background tasks and other threads share the connections for work outside requests."""
     numbers = count()
     running: list[str] = []
     peaks: list[int] = []
@@ -63,11 +63,11 @@ def test_background_tasks_wait_and_requests_do_not(
     assert threads.result()
     with db.unit() as session:
         assert count_products(session) == 30
-    # With one writer at a time a transaction has a connection before its lock: it is 1 there.
+    # With one writer at a time the peak is 1: the others wait for its lock with a connection.
     assert 1 <= max(peaks) <= settings.unit_connections
 
 
-def test_what_waits_in_the_background_holds_no_thread_of_requests(
+def test_waiting_background_tasks_hold_no_request_threads(
     app: FastAPI, client: TestClient, db: Database, settings: Settings
 ) -> None:
     free = Event()
@@ -94,8 +94,8 @@ def test_what_waits_in_the_background_holds_no_thread_of_requests(
     assert {response.status_code for response in waiting.result()} == {200}
 
 
-def test_a_loop_leaves_connections_to_others(db: Database, settings: Settings) -> None:
-    """One that takes the next unit as soon as it has ended the last."""
+def test_a_loop_of_units_does_not_starve_other_units(db: Database, settings: Settings) -> None:
+    """Each loop starts its next unit as soon as the last one has ended."""
     stop = Event()
 
     def loop() -> None:
@@ -128,12 +128,12 @@ def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:
         assert count_products(session) == 0
 
 
-def test_a_unit_that_only_reads_cannot_write(db: Database) -> None:
+def test_a_read_only_unit_cannot_write(db: Database) -> None:
     with pytest.raises(DBAPIError), db.unit(read_only=True) as session:
         store(session, "Lamp")
 
 
-def test_what_fails_in_the_background_is_named_in_the_log(
+def test_a_failed_background_task_is_named_in_the_log(
     app: FastAPI, client: TestClient, db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     def close_order(_session: Session) -> None:
@@ -147,7 +147,9 @@ def test_what_fails_in_the_background_is_named_in_the_log(
     assert any("close_order failed" in line.getMessage() for line in caplog.records)
 
 
-def test_a_stream_reads_in_units_of_its_own(app: FastAPI, client: TestClient, db: Database) -> None:
+def test_a_stream_reads_in_its_own_units_of_work(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
     @app.get("/probe")
     def probe(request: Request) -> StreamingResponse:
         async def lines() -> AsyncIterator[str]:

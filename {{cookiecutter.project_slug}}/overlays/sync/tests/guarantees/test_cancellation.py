@@ -1,4 +1,4 @@
-"""A request that is cancelled ends after its COMMIT, not in the middle of it."""
+"""A cancelled request ends after its COMMIT, not in the middle of it."""
 
 import asyncio
 import threading
@@ -17,20 +17,20 @@ from tests.guarantees.products import Product
 
 pytestmark = pytest.mark.commits
 
-SECONDS = 0.5  # that a COMMIT takes
+SECONDS = 0.5  # duration of a COMMIT
 
 
 def block_commits(db: Database) -> None:
-    """Keep every COMMIT waiting for some time."""
+    """Make every COMMIT wait for `SECONDS`."""
     block, unblock = BLOCK_COMMITS
     other = db.engine.connect()
     other.exec_driver_sql(block)
 
-    def let_go() -> None:
+    def unblock_commits() -> None:
         other.exec_driver_sql(unblock)
         other.close()
 
-    threading.Timer(SECONDS, let_go).start()
+    threading.Timer(SECONDS, unblock_commits).start()
 
 
 def count_products(db: Database) -> int:
@@ -38,7 +38,7 @@ def count_products(db: Database) -> int:
         return reader.scalar(select(func.count()).select_from(Product)) or 0
 
 
-def test_a_request_that_is_cancelled_ends_after_its_commit(
+def test_a_cancelled_request_ends_after_its_commit(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
     cancels: list[Callable[[], object]] = []
@@ -65,6 +65,6 @@ def test_a_request_that_is_cancelled_ends_after_its_commit(
     event.listen(db.engine, "commit", cancel)
     response = client.post("/probe")
     event.remove(db.engine, "commit", cancel)
-    assert response.status_code == 500  # from the client: nothing was sent
+    assert response.status_code == 500  # by the test client: the app sent no response
     assert count_products(db) == 1
     assert db.writer_queue.free == db.writer_queue.places

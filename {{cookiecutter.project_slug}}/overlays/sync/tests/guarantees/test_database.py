@@ -1,4 +1,4 @@
-"""Connections are set up as they should be, and tests keep to a database of their own."""
+"""Connections are configured, and tests use only their own database."""
 
 import pytest
 from sqlalchemy import create_engine, func, insert, select, text
@@ -7,7 +7,7 @@ from sqlalchemy.pool import NullPool
 from app.database import Database, connected
 from app.settings import Settings
 from tests.dialect import ANSWERS, CURRENT_DATABASE, LIMITS, SAID, ZONE
-from tests.guarantees.conftest import forget
+from tests.guarantees.conftest import return_to_pool
 from tests.guarantees.products import Product
 
 
@@ -20,13 +20,13 @@ def test_the_development_database_is_never_touched(db: Database) -> None:
 
 
 @pytest.mark.parametrize(("question", "answer"), [*LIMITS.items(), *ZONE.items()])
-def test_every_connection_is_set_up(question: str, answer: object, db: Database) -> None:
+def test_every_connection_is_configured(question: str, answer: object, db: Database) -> None:
     with db.sessions() as session:
         assert session.scalar(text(question)) == answer
 
 
 @pytest.mark.parametrize(("question", "answer"), ZONE.items())
-def test_migrations_connect_in_utc_too(question: str, answer: object, db: Database) -> None:
+def test_migrations_use_utc_too(question: str, answer: object, db: Database) -> None:
     engine = create_engine(db.engine.url, poolclass=NullPool)
     with engine.connect() as connection:
         assert connection.scalar(text(question)) == answer
@@ -35,7 +35,7 @@ def test_migrations_connect_in_utc_too(question: str, answer: object, db: Databa
 
 @pytest.mark.commits
 @pytest.mark.parametrize(("question", "answer"), ANSWERS.items())
-def test_what_the_url_says_holds(
+def test_options_in_the_url_take_effect(
     question: str, answer: object, db: Database, settings: Settings
 ) -> None:
     url = settings.database_url.update_query_dict(SAID)
@@ -45,7 +45,7 @@ def test_what_the_url_says_holds(
 
 
 @pytest.mark.commits
-def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Database) -> None:
+def test_all_connections_are_closed_at_shutdown(settings: Settings, db: Database) -> None:
     with connected(settings) as second:
         pools = (second.engine.pool, second.reader_engine.pool)
         with second.readers() as reader:
@@ -58,7 +58,7 @@ def test_no_connection_is_left_open_in_the_end(settings: Settings, db: Database)
 
 
 @pytest.mark.parametrize("_round", [1, 2])
-def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int) -> None:
+def test_rows_committed_by_a_test_are_gone_in_the_next(db: Database, _round: int) -> None:
     with db.sessions.begin() as session:
         session.add(Product(name="Lamp", category="light", quantity=1))
     with db.readers() as reader:
@@ -66,15 +66,15 @@ def test_what_a_test_commits_is_gone_in_the_next(db: Database, _round: int) -> N
 
 
 @pytest.mark.commits
-def test_a_transaction_that_was_left_open_is_rolled_back(db: Database) -> None:
+def test_an_open_transaction_is_rolled_back_on_return_to_the_pool(db: Database) -> None:
     def count_products() -> int | None:
         with db.readers() as reader:
             return reader.scalar(select(func.count()).select_from(Product))
 
     assert count_products() == 0
-    connection = db.engine.connect()  # the pool has this one alone
+    connection = db.engine.connect()  # the only connection of the pool
     connection.execute(insert(Product), [{"name": "Lamp", "category": "light", "quantity": 1}])
-    forget(connection)
+    return_to_pool(connection)
     assert count_products() == 0
     with db.sessions.begin() as session:
         session.execute(select(1))

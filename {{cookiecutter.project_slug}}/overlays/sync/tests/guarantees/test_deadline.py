@@ -1,4 +1,4 @@
-"""A request that takes too long is answered 503, and leaves nothing behind."""
+"""A request that takes too long gets 503 and is rolled back."""
 
 import time
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def test_a_request_beyond_its_deadline_is_rolled_back(
         assert reader.scalar(select(func.count()).select_from(Product)) == 0
 
 
-def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
+def test_a_request_committed_after_its_deadline_succeeds(
     settings: Settings, client_of: ClientOf, db: Database, slow_commit: None
 ) -> None:
     app = create_app(settings.model_copy(update={"request_timeout": 1.0}))
@@ -62,7 +62,7 @@ def test_what_was_committed_in_spite_of_the_deadline_is_no_error(
     assert (response.status_code, found.status_code) == (201, 200)
 
 
-def test_the_deadline_ends_where_the_response_begins(
+def test_the_deadline_ends_when_the_response_starts(
     settings: Settings, client_of: ClientOf, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(settings.model_copy(update={"request_timeout": 0.5}))

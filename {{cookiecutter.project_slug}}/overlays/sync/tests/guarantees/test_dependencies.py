@@ -1,4 +1,4 @@
-"""What every request passes through costs as little as it can."""
+"""Dependencies and middleware cost a request as little as possible."""
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +13,14 @@ from sqlalchemy import event, select
 from app.dependencies import SessionDep, get_reader, get_session
 
 
-def test_what_waits_for_a_connection_holds_no_thread() -> None:
-    """Threads full of waiting requests would leave none to those that have a connection."""
+def test_waiting_for_a_connection_holds_no_thread() -> None:
+    """Otherwise waiting requests could use all threads, and those with a connection get none."""
     assert inspect.isasyncgenfunction(get_session)
     assert inspect.isasyncgenfunction(get_reader)
 
 
-def test_a_commit_takes_no_thread_from_endpoints(app: FastAPI, client: TestClient) -> None:
-    """All of theirs may be waiting for a lock that this commit gives back."""
+def test_a_commit_uses_no_endpoint_thread(app: FastAPI, client: TestClient) -> None:
+    """All threads of endpoints may wait for a lock that this commit releases."""
     begun, committed = Event(), Event()
 
     @app.get("/test-wait")

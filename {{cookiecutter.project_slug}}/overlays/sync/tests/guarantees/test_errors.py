@@ -1,4 +1,4 @@
-"""Each error of the database has one meaning, and its answer gives nothing away."""
+"""Each database error has one status code, and the response reveals no details."""
 
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.commits
 LAMP = {"name": "Lamp", "category": "light", "quantity": 1}
 
 
-# Each is refused by some driver itself, in a way of its own.
+# Some driver refuses each of these itself, with its own kind of exception.
 VALUES: dict[str, dict[str, Any]] = {
     "NUL": {"name": "a\0b"},
     "no character": {"name": "\ud800"},
@@ -54,7 +54,7 @@ def test_a_duplicate_is_a_conflict(app: FastAPI, client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("values", UNFIT.values(), ids=UNFIT)
-def test_a_value_that_does_not_fit_is_refused(
+def test_a_value_that_the_table_cannot_hold_gets_422(
     values: dict[str, Any], app: FastAPI, client: TestClient
 ) -> None:
     assert_problem(insert_product(app, client, LAMP | values), 422)
@@ -62,7 +62,7 @@ def test_a_value_that_does_not_fit_is_refused(
 
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("way", ["insert", "store_rows", "select"])
-def test_a_value_that_the_driver_refuses_is_no_bug(
+def test_a_value_that_the_driver_refuses_does_not_get_500(
     values: dict[str, Any], way: str, app: FastAPI, client: TestClient
 ) -> None:
     @app.post("/probe")
@@ -79,7 +79,7 @@ def test_a_value_that_the_driver_refuses_is_no_bug(
         assert_problem(response, 422)
 
 
-def test_a_reference_to_nothing_is_a_conflict(
+def test_a_foreign_key_to_a_missing_row_is_a_conflict(
     app: FastAPI, client: TestClient, notes: Table
 ) -> None:
     @app.post("/probe")
@@ -89,7 +89,7 @@ def test_a_reference_to_nothing_is_a_conflict(
     assert_problem(client.post("/probe"), 409)
 
 
-def test_an_unusual_code_is_answered_as_it_was_raised(app: FastAPI, client: TestClient) -> None:
+def test_an_unusual_status_code_is_sent_as_raised(app: FastAPI, client: TestClient) -> None:
     @app.get("/probe")
     def probe() -> None:
         raise HTTPException(499, "The client went away.", headers={"X-Why": "gone"})
@@ -99,7 +99,7 @@ def test_an_unusual_code_is_answered_as_it_was_raised(app: FastAPI, client: Test
     assert response.json() == {"title": "Error", "status": 499, "detail": "The client went away."}
 
 
-def test_a_status_without_a_body_has_none(app: FastAPI, client: TestClient) -> None:
+def test_a_304_response_has_no_body(app: FastAPI, client: TestClient) -> None:
     @app.get("/probe")
     def probe() -> None:
         raise HTTPException(304, headers={"ETag": "x"})
@@ -109,7 +109,7 @@ def test_a_status_without_a_body_has_none(app: FastAPI, client: TestClient) -> N
     assert response.headers["ETag"] == "x"
 
 
-def test_an_error_of_ours_is_no_fault_of_the_client(app: FastAPI, client: TestClient) -> None:
+def test_wrong_sql_gets_500(app: FastAPI, client: TestClient) -> None:
     @app.get("/probe")
     def probe(session: SessionDep) -> None:
         session.execute(text("SELECT nothing FROM nowhere"))
@@ -117,9 +117,7 @@ def test_an_error_of_ours_is_no_fault_of_the_client(app: FastAPI, client: TestCl
     assert_problem(client.get("/probe"), 500)
 
 
-def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
-    settings: Settings, client_of: ClientOf
-) -> None:
+def test_an_exhausted_pool_gets_503(settings: Settings, client_of: ClientOf) -> None:
     small = {"database_pool_size": 5, "database_max_overflow": 0, "database_pool_timeout": 1}
     app = create_app(settings.model_copy(update=small))
 
@@ -137,7 +135,7 @@ def test_a_pool_that_is_used_up_is_no_fault_of_the_client(
 
 
 @pytest.mark.parametrize("parts", REFUSED.values(), ids=REFUSED)
-def test_a_database_that_refuses_logins_is_no_fault_of_the_client(
+def test_a_database_that_refuses_logins_gets_503(
     parts: dict[str, Any], settings: Settings, client_of: ClientOf
 ) -> None:
     url = settings.database_url.set(**parts)
@@ -150,7 +148,7 @@ def test_a_database_that_refuses_logins_is_no_fault_of_the_client(
 
 @pytest.mark.parametrize("column", ["ratio", "price"])
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-def test_what_is_no_number_is_stored_as_it_is_or_refused(
+def test_nan_and_infinity_are_stored_unchanged_or_refused(
     column: str, value: str, app: FastAPI, client: TestClient, measures: Table
 ) -> None:
     given = {"ratio": float(value), "price": Decimal(value)}[column]
@@ -173,7 +171,7 @@ def test_what_is_no_number_is_stored_as_it_is_or_refused(
         assert float(read.json()) == pytest.approx(given, nan_ok=True)
 
 
-def test_a_row_that_was_changed_meanwhile_is_a_conflict_and_not_tried_again(
+def test_a_stale_row_is_a_conflict_and_is_not_retried(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
     tries: list[int] = []
@@ -196,7 +194,7 @@ def test_a_row_that_was_changed_meanwhile_is_a_conflict_and_not_tried_again(
     assert len(tries) == 2
 
 
-def test_a_connection_that_takes_no_writes_any_more_is_renewed(
+def test_a_connection_that_became_read_only_is_replaced(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
     with db.sessions.begin() as session:
@@ -207,7 +205,7 @@ def test_a_connection_that_takes_no_writes_any_more_is_renewed(
     assert created.status_code == 201, created.text
 
 
-def test_a_connection_is_kept_where_the_unit_of_work_was_to_read_only(db: Database) -> None:
+def test_a_read_only_unit_of_work_keeps_its_connection(db: Database) -> None:
     def work(session: Session) -> None:
         session.execute(insert(Product).values(**LAMP))
 

@@ -1,4 +1,4 @@
-"""What works in a test of either kind, and how."""
+"""What works both in ordinary tests and in tests marked `commits`."""
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -13,14 +13,14 @@ BOTH_WAYS = pytest.mark.parametrize(
 
 
 def names(reader: Session) -> list[str]:
-    """Read by a cursor of the server, where the driver has one."""
+    """Read with a server-side cursor, where the driver has one."""
     query = select(Product.name).order_by(Product.id).execution_options(yield_per=2)
     found = reader.scalars(query)
     return list(found)
 
 
 def autocommits(db: Database) -> bool:
-    """Tell whether the one pooled connection of readers is in AUTOCOMMIT."""
+    """Tell whether the only pooled connection of readers is in AUTOCOMMIT."""
     with db.reader_engine.connect() as connection:
         raw = connection.connection.dbapi_connection
         assert raw is not None
@@ -37,11 +37,11 @@ def test_a_stream_leaves_its_connection_in_autocommit(db: Database) -> None:
 
 
 @BOTH_WAYS
-def test_a_reader_streams(db: Database, times: int) -> None:
+def test_a_reader_can_stream(db: Database, times: int) -> None:
     lamps = [{"name": f"Lamp {number}", "category": "x", "quantity": 1} for number in range(5)]
     with db.sessions.begin() as session:
         session.execute(insert(Product), lamps)
-    for _ in range(times):  # the connection of a stream serves others as before
+    for _ in range(times):  # the connection of a stream can be used again
         with db.readers() as reader:
             assert names(reader) == names(reader) == [lamp["name"] for lamp in lamps]
             assert reader.scalar(select(func.count()).select_from(Product)) == 5

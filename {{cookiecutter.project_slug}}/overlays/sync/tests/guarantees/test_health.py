@@ -1,4 +1,4 @@
-"""Health tells what is true, and never waits for long."""
+"""Health endpoints report the real state, and never wait for long."""
 
 import time
 
@@ -21,7 +21,7 @@ def test_a_service_with_its_database_is_ready(client: TestClient) -> None:
     assert (ready.status_code, ready.json()["parts"]) == (200, {"database": "ok"})
 
 
-def test_a_service_without_its_database_lives_but_is_not_ready(client_of: ClientOf) -> None:
+def test_a_service_without_its_database_is_live_but_not_ready(client_of: ClientOf) -> None:
     with client_of(create_app(Settings(database_url=UNREACHABLE))) as client:
         live = client.get("/health/live")
         assert live.status_code == 200
@@ -33,10 +33,10 @@ def test_a_service_without_its_database_lives_but_is_not_ready(client_of: Client
 
 
 @pytest.mark.commits
-def test_a_connection_that_opens_slowly_is_waited_for(
+def test_readiness_waits_for_a_slow_connection(
     client: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One attempt at a time, however many ask; readiness itself answers after its own limit."""
+    """Concurrent probes share one connection attempt, and get 503 at the probe's own timeout."""
     monkeypatch.setattr(health, "TIMEOUT", 0.3)
     delay_connections(db, 1.0)
     early = at_once(20, lambda: client.get("/health/ready"))
@@ -48,7 +48,7 @@ def test_a_connection_that_opens_slowly_is_waited_for(
 
 
 @pytest.mark.commits
-def test_an_attempt_that_still_runs_ends_with_the_service(
+def test_a_running_connection_attempt_ends_at_shutdown(
     client: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "TIMEOUT", 0.1)
@@ -59,7 +59,7 @@ def test_an_attempt_that_still_runs_ends_with_the_service(
 
 @pytest.mark.commits
 @pytest.mark.parametrize("error", [OSError("no"), RuntimeError("no")], ids=["usual", "unknown"])
-def test_a_driver_that_fails_makes_readiness_say_no(
+def test_readiness_is_503_when_the_driver_fails(
     error: Exception, client: TestClient, db: Database
 ) -> None:
     with broken_connections(db, error):

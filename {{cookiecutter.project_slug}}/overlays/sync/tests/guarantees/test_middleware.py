@@ -1,4 +1,4 @@
-"""Around every request stand an id, a line in the log, and headers that protect the response."""
+"""Middleware gives every request an id, a log line and security headers."""
 
 import logging
 import tempfile
@@ -31,7 +31,7 @@ def add_bug(app: FastAPI) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A request, and the status that answers it."""
+    """A request, and the status code of its response."""
 
     status: int
     method: str
@@ -74,7 +74,7 @@ def assert_problem(response: Response, code: int) -> None:
 
 @pytest.fixture
 def strict_app(settings: Settings) -> FastAPI:
-    """An app with every limit set that a setting can set, and endpoints that exceed them."""
+    """An app with all limits set, and endpoints that exceed them."""
     limits = {
         "allowed_hosts": ["test", "testserver"],
         "cors_origins": [ORIGIN],
@@ -95,7 +95,9 @@ def strict_app(settings: Settings) -> FastAPI:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_every_response_is_complete(case: Case, strict_app: FastAPI, client_of: ClientOf) -> None:
+def test_every_response_has_its_headers_and_log_line(
+    case: Case, strict_app: FastAPI, client_of: ClientOf
+) -> None:
     with client_of(strict_app) as client, capture_logs() as lines:
         response = client.request(
             case.method,
@@ -117,7 +119,7 @@ def test_every_response_is_complete(case: Case, strict_app: FastAPI, client_of: 
     assert line["status"] == case.status
 
 
-def test_a_preflight_of_another_origin_is_a_problem_too(
+def test_a_preflight_from_another_origin_gets_problem_details(
     strict_app: FastAPI, client_of: ClientOf
 ) -> None:
     with client_of(strict_app) as client:
@@ -142,7 +144,7 @@ def test_a_body_of_unknown_length_is_limited_too(strict_app: FastAPI, client_of:
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
 
 
-def test_a_body_that_is_not_read_is_refused_before_anything_is_done(
+def test_a_large_body_is_refused_before_the_endpoint_runs(
     strict_app: FastAPI, client_of: ClientOf
 ) -> None:
     done = []
@@ -157,14 +159,14 @@ def test_a_body_that_is_not_read_is_refused_before_anything_is_done(
     assert done == []
 
 
-def test_a_bug_costs_no_other_request(app: FastAPI, client: TestClient) -> None:
-    """The server closes the connection, which the next request would be sent on."""
+def test_the_response_to_a_bug_closes_the_connection(app: FastAPI, client: TestClient) -> None:
+    """The server closes the connection, so the client must not send its next request on it."""
     add_bug(app)
     response = client.get("/probe")
     assert response.headers["Connection"] == "close"
 
 
-def test_an_endpoint_may_answer_text(app: FastAPI, client: TestClient) -> None:
+def test_an_endpoint_may_return_plain_text(app: FastAPI, client: TestClient) -> None:
     @app.get("/test-text")
     def text() -> PlainTextResponse:
         return PlainTextResponse("no", 404)
@@ -173,7 +175,7 @@ def test_an_endpoint_may_answer_text(app: FastAPI, client: TestClient) -> None:
     assert (response.status_code, response.text) == (404, "no")
 
 
-def test_the_cause_of_a_body_that_cannot_be_parsed_is_logged(
+def test_the_cause_of_a_body_parsing_error_is_logged(
     settings: Settings,
     client_of: ClientOf,
     caplog: pytest.LogCaptureFixture,
@@ -199,7 +201,9 @@ def test_the_cause_of_a_body_that_cannot_be_parsed_is_logged(
 
 
 @pytest.mark.parametrize("path", ["/api", ""], ids=["prefixed", "cut off"])
-def test_a_prefix_of_a_proxy_changes_nothing(path: str, app: FastAPI, client: TestClient) -> None:
+def test_a_proxy_prefix_changes_no_headers_or_log_lines(
+    path: str, app: FastAPI, client: TestClient
+) -> None:
     app.root_path = "/api"  # as `fastapi run --root-path /api` sets it
     page = client.get(f"{path}/docs")
     assert "/api/openapi.json" in page.text
@@ -211,7 +215,7 @@ def test_a_prefix_of_a_proxy_changes_nothing(path: str, app: FastAPI, client: Te
     assert [it for it in lines if it["log_level"] == "info"] == []
 
 
-def test_a_page_may_load_its_scripts(client: TestClient) -> None:
+def test_the_docs_page_may_load_its_scripts(client: TestClient) -> None:
     page = client.get("/docs")
     assert "Content-Security-Policy" not in page.headers
     assert page.headers["X-Frame-Options"] == "DENY"
@@ -220,14 +224,14 @@ def test_a_page_may_load_its_scripts(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("given", "length"), [("job-7_a.b", 9), ("a b", 32), ("x" * 101, 32), ("", 32)]
 )
-def test_the_id_that_a_request_brings_is_kept_if_it_is_one(
+def test_a_valid_request_id_from_the_client_is_kept(
     given: str, length: int, client: TestClient
 ) -> None:
     response = client.get("/health/live", headers={"X-Request-ID": given})
     assert len(response.headers["X-Request-ID"]) == length
 
 
-def test_a_request_is_logged_without_its_query(client: TestClient) -> None:
+def test_a_request_is_logged_without_its_query_string(client: TestClient) -> None:
     with capture_logs() as lines:
         client.get("/nowhere?token=s3cret")
         client.get("/health/live")
@@ -236,7 +240,7 @@ def test_a_request_is_logged_without_its_query(client: TestClient) -> None:
     assert line["duration_ms"] > 0
 
 
-def test_secrets_are_neither_logged_nor_answered(
+def test_secrets_are_neither_logged_nor_returned(
     settings: Settings, client_of: ClientOf, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(settings.model_copy(update={"database_url": UNREACHABLE}))
@@ -259,7 +263,7 @@ def test_other_hosts_are_refused(settings: Settings, client_of: ClientOf) -> Non
 
 
 @pytest.mark.parametrize("origins", [[], ["https://app.example.com"]], ids=["none", "one"])
-def test_other_origins_may_call_where_a_setting_says_so(
+def test_only_configured_origins_are_allowed(
     origins: list[str], settings: Settings, client_of: ClientOf
 ) -> None:
     app = create_app(settings.model_copy(update={"cors_origins": origins}))
@@ -270,14 +274,16 @@ def test_other_origins_may_call_where_a_setting_says_so(
     assert allowed == (origins[0] if origins else None)
 
 
-def test_the_docs_can_be_switched_off(settings: Settings, client_of: ClientOf) -> None:
+def test_the_docs_can_be_disabled(settings: Settings, client_of: ClientOf) -> None:
     with client_of(create_app(settings.model_copy(update={"docs": False}))) as client:
         for path in ("/docs", "/redoc", "/openapi.json"):
             response = client.get(path)
             assert response.status_code == 404
 
 
-def test_production_is_for_https_only(settings: Settings, client_of: ClientOf) -> None:
+def test_production_sends_strict_transport_security(
+    settings: Settings, client_of: ClientOf
+) -> None:
     app = create_app(settings.model_copy(update={"environment": "production"}))
     with client_of(app) as client:
         response = client.get("/health/live")

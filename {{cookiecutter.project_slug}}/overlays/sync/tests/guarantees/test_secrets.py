@@ -1,4 +1,4 @@
-"""What the log shows of a failure: neither values of rows nor local variables."""
+"""The log of an error contains no row values and no local variables."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ Log = Callable[[], str]
 
 @pytest.fixture
 def configure() -> Iterator[Callable[[Settings], Log]]:
-    """A way to log by some settings, and to read what was logged."""
+    """A function that configures logging by some settings, and returns a reader of the log."""
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
 
@@ -53,7 +53,7 @@ def log(
 
 
 def duplicate(db: Database) -> DBAPIError:
-    """An error of the database whose message quotes a value, on most databases."""
+    """Return a database error whose message quotes a value, on most databases."""
 
     def insert_twice() -> None:
         with db.sessions.begin() as session:
@@ -70,7 +70,7 @@ def duplicate(db: Database) -> DBAPIError:
     [{}, {"category": EMAIL + "x" * 101}, {"category": None}, {"quantity": -1}],
     ids=["duplicate", "length", "null", "check"],
 )
-def test_an_answer_of_the_database_is_logged_without_values(
+def test_a_database_error_is_logged_without_values(
     values: dict[str, object], log: Log, app: FastAPI, client: TestClient
 ) -> None:
     @app.post("/probe")
@@ -87,9 +87,7 @@ def test_an_answer_of_the_database_is_logged_without_values(
     assert EMAIL not in logged
 
 
-def test_a_text_for_a_number_is_logged_without_it(
-    log: Log, app: FastAPI, client: TestClient
-) -> None:
+def test_text_passed_for_a_number_is_not_logged(log: Log, app: FastAPI, client: TestClient) -> None:
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
         statement = (
@@ -101,7 +99,7 @@ def test_a_text_for_a_number_is_logged_without_it(
     assert EMAIL not in log()
 
 
-def test_many_rows_are_logged_without_values(log: Log, db: Database) -> None:
+def test_an_error_of_many_rows_is_logged_without_values(log: Log, db: Database) -> None:
     def store_twice() -> None:
         with db.sessions.begin() as session:
             store_rows(session, Product, [ROW, ROW])
@@ -112,7 +110,7 @@ def test_many_rows_are_logged_without_values(log: Log, db: Database) -> None:
     assert EMAIL not in log()
 
 
-def test_the_line_names_the_code_and_the_statement(log: Log, db: Database) -> None:
+def test_the_log_line_has_the_error_code_and_the_statement(log: Log, db: Database) -> None:
     logging.getLogger("app").error("It broke: %s", duplicate(db))
     logged = log()
     assert DUPLICATE in logged
@@ -143,7 +141,7 @@ def test_a_traceback_shows_no_values_and_no_local_variables(log: Log, db: Databa
         assert secret not in logged
 
 
-def test_an_error_that_quotes_another_is_logged_without_it(log: Log, db: Database) -> None:
+def test_a_quoted_original_exception_is_logged_without_values(log: Log, db: Database) -> None:
     def go_on_after_an_error() -> None:
         with db.sessions() as session:
             session.add_all([Product(**ROW), Product(**ROW)])
@@ -159,7 +157,7 @@ def test_an_error_that_quotes_another_is_logged_without_it(log: Log, db: Databas
     assert EMAIL not in logged
 
 
-def test_a_setting_shows_values_while_one_develops(
+def test_database_echo_shows_values_in_development(
     configure: Callable[[Settings], Log], settings: Settings, db: Database
 ) -> None:
     log = configure(settings.model_copy(update={"database_echo": True}))

@@ -1,4 +1,4 @@
-"""A response tells the truth: it follows the commit, and an error leaves nothing behind."""
+"""A response is sent after the commit, and an error rolls everything back."""
 
 import time
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def count_products(db: Database) -> int:
         return reader.scalar(select(func.count()).select_from(Product)) or 0
 
 
-def test_a_commit_that_fails_is_an_error_response(
+def test_a_failed_commit_gets_an_error_response(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
     @app.post("/probe", status_code=201)
@@ -65,10 +65,10 @@ def test_any_exception_rolls_back(
 
 
 @pytest.mark.parametrize("method", ["commit", "rollback"])
-def test_the_transaction_of_a_request_ends_where_it_began(
+def test_an_endpoint_cannot_end_the_transaction_of_its_request(
     method: str, app: FastAPI, client: TestClient, db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Otherwise this client got 409, and the row was stored."""
+    """Otherwise this client would get 409, although the row is stored."""
 
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
@@ -84,7 +84,9 @@ def test_the_transaction_of_a_request_ends_where_it_began(
 
 
 @pytest.mark.parametrize("method", ["commit", "rollback"])
-def test_the_transaction_of_a_unit_of_work_ends_where_it_began(method: str, db: Database) -> None:
+def test_a_function_cannot_end_the_transaction_of_its_unit_of_work(
+    method: str, db: Database
+) -> None:
     def work(session: Session) -> None:
         session.add(lamp())
         session.flush()
@@ -96,7 +98,7 @@ def test_the_transaction_of_a_unit_of_work_ends_where_it_began(method: str, db: 
 
 
 @pytest.mark.parametrize("way", ["close", "commit", "rollback"])
-def test_a_transaction_that_was_ended_elsewhere_is_an_error_response(
+def test_a_transaction_that_was_ended_early_gets_500(
     way: str, app: FastAPI, client: TestClient, db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     @app.post("/probe", status_code=201)
@@ -118,9 +120,7 @@ def test_a_transaction_that_was_ended_elsewhere_is_an_error_response(
     assert count_products(db) == (1 if way == "commit" else 0)
 
 
-def test_a_flush_that_failed_cannot_be_passed_over(
-    app: FastAPI, client: TestClient, db: Database
-) -> None:
+def test_a_failed_flush_cannot_be_ignored(app: FastAPI, client: TestClient, db: Database) -> None:
     @app.post("/probe", status_code=201)
     def probe(session: SessionDep) -> None:
         session.add(lamp())
@@ -134,7 +134,9 @@ def test_a_flush_that_failed_cannot_be_passed_over(
     assert count_products(db) == 0
 
 
-def test_a_savepoint_is_free_to_end(app: FastAPI, client: TestClient, db: Database) -> None:
+def test_a_savepoint_may_be_committed_or_rolled_back(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
     @app.post("/probe")
     def probe(session: SessionDep) -> None:
         kept = session.begin_nested()
@@ -150,7 +152,7 @@ def test_a_savepoint_is_free_to_end(app: FastAPI, client: TestClient, db: Databa
     assert count_products(db) == 1
 
 
-def test_a_failure_in_a_savepoint_leaves_the_rest(
+def test_an_error_in_a_savepoint_keeps_the_rest_of_the_transaction(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
     @app.post("/probe")
@@ -169,7 +171,7 @@ def test_a_failure_in_a_savepoint_leaves_the_rest(
     assert count_products(db) == 2
 
 
-def test_several_tables_are_written_all_or_nothing(
+def test_writes_to_several_tables_are_atomic(
     app: FastAPI, client: TestClient, db: Database, notes: Table
 ) -> None:
     @app.post("/probe")
@@ -187,7 +189,7 @@ def test_several_tables_are_written_all_or_nothing(
         assert reader.scalar(select(func.count()).select_from(notes)) == 0
 
 
-def test_a_response_that_does_not_fit_its_model_rolls_back(
+def test_a_response_that_fails_validation_rolls_back(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
     @app.post("/probe", response_model=int)
@@ -202,10 +204,10 @@ def test_a_response_that_does_not_fit_its_model_rolls_back(
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["stored", "rolled back"])
-def test_a_reader_beside_a_session_is_that_session(
+def test_a_reader_and_a_session_of_one_request_share_a_transaction(
     app: FastAPI, client: TestClient, db: Database, *, fails: bool
 ) -> None:
-    """It may come first, and then is where the transaction ends."""
+    """The reader may be resolved first; then its dependency ends the transaction."""
 
     @app.post("/probe")
     def probe(reader: ReaderDep, session: SessionDep) -> int | None:
@@ -221,7 +223,9 @@ def test_a_reader_beside_a_session_is_that_session(
     assert count_products(db) == (0 if fails else 1)
 
 
-def test_a_background_task_sees_the_row(app: FastAPI, client: TestClient, db: Database) -> None:
+def test_a_background_task_sees_the_committed_row(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
     seen: list[int] = []
 
     def count_later(db: Database) -> None:

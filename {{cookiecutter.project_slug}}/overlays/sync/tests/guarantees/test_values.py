@@ -1,4 +1,4 @@
-"""A value means the same on every database, and what the server fills in can be read."""
+"""A value means the same on every database, and server-generated values can be read."""
 
 import re
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class SampleValue(Own):
 
 
 class SampleTask(Timestamped, Own):
-    """Columns that the server or a default fills."""
+    """Columns with server-side or Python-side defaults."""
 
     __tablename__ = "test_tasks"
 
@@ -71,7 +71,7 @@ class SampleTask(Timestamped, Own):
     changes: Mapped[int] = mapped_column(server_default="0", onupdate=text("changes + 1"))
     version: Mapped[int] = mapped_column()
 
-    __mapper_args__ = {"version_id_col": version}  # takes the place of those of a base class
+    __mapper_args__ = {"version_id_col": version}  # replaces the `__mapper_args__` of a base class
 
 
 def without_zone(value: time) -> time:
@@ -101,7 +101,7 @@ class TaskRead(BaseModel):
 
 EAST = timezone(timedelta(hours=2))
 
-# What is given, and what comes back: itself where nothing is said.
+# The column, the given value, and the value that is read back: `...` is the given one.
 CASES: dict[str, tuple[str, Any, Any]] = {
     "a moment in UTC": ("moment", datetime(2026, 12, 1, 8, 0, 0, 123456, UTC), ...),
     "a moment elsewhere": (
@@ -147,7 +147,7 @@ def tables(db: Database) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_value_comes_back_as_the_table_says(case: str, db: Database, tables: None) -> None:
+def test_a_value_is_read_back_as_documented(case: str, db: Database, tables: None) -> None:
     name, given, expected = CASES[case]
     expected = OTHERWISE.get(case, given if expected is ... else expected)
 
@@ -174,7 +174,7 @@ def test_a_value_comes_back_as_the_table_says(case: str, db: Database, tables: N
         assert repr(it) == repr(expected)
 
 
-def test_a_sum_of_intervals_is_one(db: Database, tables: None) -> None:
+def test_a_sum_of_intervals_is_an_interval(db: Database, tables: None) -> None:
     with db.sessions.begin() as session:
         pause = timedelta(days=1, microseconds=1)
         store_rows(session, SampleValue, [{"pause": pause}, {"pause": -3 * pause}])
@@ -184,13 +184,13 @@ def test_a_sum_of_intervals_is_one(db: Database, tables: None) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"moment": datetime(2026, 12, 1, 10)},  # noqa: DTZ001  # what is refused
+        {"moment": datetime(2026, 12, 1, 10)},  # noqa: DTZ001  # refused
         {"moment": date(2026, 12, 1)},
         {"hour": time(10, tzinfo=UTC)},
     ],
     ids=["naive", "a date", "a time with a time zone"],
 )
-def test_what_could_mean_several_things_is_refused_by_the_name_of_its_column(
+def test_an_ambiguous_value_is_refused_with_the_name_of_its_column(
     wrong: dict[str, Any], db: Database, tables: None
 ) -> None:
     [(name, value)] = wrong.items()
@@ -207,7 +207,7 @@ def test_what_could_mean_several_things_is_refused_by_the_name_of_its_column(
             session.execute(select(SampleValue).where(getattr(SampleValue, name) < value))
 
 
-def test_moments_are_compared_and_given_in_utc(db: Database, tables: None) -> None:
+def test_datetimes_are_compared_and_returned_in_utc(db: Database, tables: None) -> None:
     moment = datetime(2026, 12, 1, 10, tzinfo=EAST)
     with db.sessions.begin() as session:
         session.execute(insert(SampleValue), [{"moment": moment}])
@@ -221,7 +221,7 @@ def test_moments_are_compared_and_given_in_utc(db: Database, tables: None) -> No
 
 
 @pytest.mark.parametrize("said", [{}, SAID], ids=["UTC", "what the URL says"])
-def test_what_the_server_fills_in_is_utc(
+def test_generated_datetimes_are_in_utc(
     said: dict[str, str], settings: Settings, db: Database, tables: None
 ) -> None:
     url = settings.database_url.update_query_dict(said)
@@ -245,7 +245,7 @@ def test_what_the_server_fills_in_is_utc(
     assert any(it.microsecond for it in moments)
 
 
-def test_what_the_server_fills_can_be_read_after_the_flush(
+def test_server_generated_values_can_be_read_after_the_flush(
     app: FastAPI, client: TestClient, db: Database, tables: None
 ) -> None:
     @app.post("/test-tasks", status_code=201)
@@ -289,7 +289,7 @@ def test_what_the_server_fills_can_be_read_after_the_flush(
     [{"due": "2026-12-01T10:00:00"}, {"due": "2026-12-01"}, {"hour": "10:00:00Z"}],
     ids=["naive", "a date", "a time with a time zone"],
 )
-def test_a_client_is_told_what_is_missing(
+def test_a_client_gets_422_for_an_ambiguous_value(
     wrong: dict[str, str], app: FastAPI, client: TestClient
 ) -> None:
     @app.post("/test-tasks")

@@ -1,4 +1,4 @@
-"""Sessions in websockets: in the handshake, or one unit of work for each message."""
+"""Sessions in websockets: one for the endpoint, or one unit of work per message."""
 
 from typing import Annotated, cast
 
@@ -27,7 +27,7 @@ def count_products(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Product)) or 0
 
 
-def test_what_a_session_stores_is_committed_when_the_endpoint_ends(
+def test_a_session_is_committed_when_the_endpoint_ends(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
     def stored(reader: ReaderDep, session: SessionDep) -> int:
@@ -45,7 +45,7 @@ def test_what_a_session_stores_is_committed_when_the_endpoint_ends(
         assert count_products(reader) == 1
 
 
-def test_a_unit_of_work_for_each_message_holds_nothing_in_between(
+def test_a_unit_of_work_per_message_holds_no_connection_in_between(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
     @app.websocket("/probe")
@@ -61,7 +61,7 @@ def test_a_unit_of_work_for_each_message_holds_nothing_in_between(
             assert socket.receive_json() == [count, 0]
 
 
-def test_an_error_before_the_handshake_is_its_answer(
+def test_an_error_before_the_handshake_is_an_http_response(
     app: FastAPI, client: TestClient, settings: Settings
 ) -> None:
     def user(reader: ReaderDep) -> str:
@@ -72,16 +72,14 @@ def test_an_error_before_the_handshake_is_its_answer(
     async def probe(websocket: WebSocket, user: Annotated[str, Depends(user)]) -> None:
         raise AssertionError(user)
 
-    for _ in range(settings.request_connections + 1):  # each gives its connection back
+    for _ in range(settings.request_connections + 1):  # each attempt must return its connection
         with pytest.raises(WebSocketDenialResponse) as refused:
             client.websocket_connect("/probe").__enter__()
         assert refused.value.status_code == 401
         assert refused.value.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_handshake_that_does_not_fit_is_answered_with_the_place(
-    app: FastAPI, client: TestClient
-) -> None:
+def test_an_invalid_handshake_gets_422_with_the_location(app: FastAPI, client: TestClient) -> None:
     @app.websocket("/probe")
     async def probe(websocket: WebSocket, number: int) -> None:
         raise AssertionError(number)
@@ -96,7 +94,7 @@ def test_a_handshake_that_does_not_fit_is_answered_with_the_place(
 @pytest.mark.parametrize(
     ("statement", "code"), [("DELETE", 1011), ("missing", 1011), ("refused", 1008)]
 )
-def test_an_error_after_the_handshake_closes_the_socket_with_its_code(
+def test_an_error_after_the_handshake_closes_the_socket_with_a_code(
     statement: str, code: int, app: FastAPI, client: TestClient, db: Database
 ) -> None:
     @app.websocket("/probe")

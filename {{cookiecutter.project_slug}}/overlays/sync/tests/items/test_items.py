@@ -50,7 +50,7 @@ def test_a_deleted_item_is_gone(client: TestClient) -> None:
     assert found.status_code == 404
 
 
-def test_pages_hold_every_item_once(client: TestClient) -> None:
+def test_pages_contain_every_item_once(client: TestClient) -> None:
     client.post("/items/bulk", json=items(25))
     seen: list[str] = []
     cursor: str | None = None
@@ -80,7 +80,7 @@ def test_many_items_are_stored_all_or_none(client: TestClient) -> None:
     assert response.json()["items"] == []
 
 
-def test_a_name_is_given_once(client: TestClient) -> None:
+def test_a_name_is_unique(client: TestClient) -> None:
     client.post("/items", json=LAMP)
     again = client.post("/items", json=LAMP)
     assert again.status_code == 409
@@ -88,7 +88,7 @@ def test_a_name_is_given_once(client: TestClient) -> None:
     assert "Lamp" not in again.text
 
 
-def test_a_request_that_does_not_fit_is_refused(client: TestClient) -> None:
+def test_an_invalid_request_is_refused(client: TestClient) -> None:
     for response in (
         client.post("/items", json=LAMP | {"name": ""}),
         client.post("/items", json=LAMP | {"name": "x" * 101}),

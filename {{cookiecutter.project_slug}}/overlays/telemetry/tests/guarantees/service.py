@@ -1,4 +1,4 @@
-"""The service of the tests of telemetry, in a process of its own."""
+"""The service for the tests of telemetry, run in its own process."""
 
 from app.settings import Settings
 from tests.guarantees.products import create_app

@@ -1,4 +1,4 @@
-"""What the service tells a collector: the process, the protocol and the database are real."""
+"""What the service sends to a collector, with a real process, protocol and database."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ PREFIX = "db.client.connection."
 
 
 class Collector(ThreadingHTTPServer):
-    """Takes what is sent over OTLP."""
+    """Collects spans and metrics that are sent over OTLP."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Intake)
@@ -56,7 +56,7 @@ class Intake(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def url(
     collector: Collector,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
-    """The address of a service in a process of its own, which reports to the collector."""
+    """The address of a service that runs in its own process and reports to the collector."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
@@ -95,7 +95,7 @@ def url(
     ]
     service = subprocess.Popen(  # noqa: S603  # our own command
         [*command, "--host", "127.0.0.1", "--port", port],
-        cwd=tmp_path_factory.mktemp("service"),  # where no `.env` is
+        cwd=tmp_path_factory.mktemp("service"),  # has no `.env`
         env=os.environ
         | {
             "PYTHONPATH": str(Path.cwd()),
@@ -132,7 +132,7 @@ def test_the_statement_of_a_request_is_in_its_trace(url: str, collector: Collect
     assert "FROM test_products" in values["db.statement"]
 
 
-def test_the_trace_of_a_failure_shows_no_value_of_a_row(url: str, collector: Collector) -> None:
+def test_the_trace_of_an_error_contains_no_row_values(url: str, collector: Collector) -> None:
     collector.spans.clear()
     product = {"name": "zoe@example.com", "category": "secret"}
     made = httpx2.post(f"{url}/test-products", json=product).json()
@@ -143,7 +143,7 @@ def test_the_trace_of_a_failure_shows_no_value_of_a_row(url: str, collector: Col
     assert httpx2.delete(f"{url}/test-products/{made['id']}").is_success
 
 
-def test_the_pool_is_measured(url: str, collector: Collector, settings: Settings) -> None:
+def test_pool_metrics_are_exported(url: str, collector: Collector, settings: Settings) -> None:
     made = httpx2.post(f"{url}/test-products", json={"name": "Lamp", "category": "light"}).json()
     assert httpx2.delete(f"{url}/test-products/{made['id']}").is_success
     assert httpx2.get(f"{url}/test-products").is_success
