@@ -91,7 +91,7 @@ def apps(folder: Path, variant: Combination, python: str, url: str, pool: int = 
     alembic(rendered, environment, url, "upgrade head")
     probe = PROBE if variant.session == "async" else without_async(PROBE)
     (rendered / "bench.py").write_text(
-        "from app.database import SessionDep\nfrom app.items import service\n"
+        "from app.dependencies import SessionDep\nfrom app.items import service\n"
         "from app.items.models import Item\nfrom app.items.router import found\n"
         "from app.items.schemas import ItemRead\nfrom app.main import app\n" + probe
     )

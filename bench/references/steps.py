@@ -26,7 +26,7 @@ ROUNDS = 25
 CALLS = 100
 
 
-in_endpoint, with_place, by_dependency, around = (FastAPI() for _ in range(4))
+in_endpoint, with_slot, by_dependency, around = (FastAPI() for _ in range(4))
 errors.install(around)
 around.add_middleware(RequestContext, https_only=True, max_body_size=2**20, cors_origins=[])
 
@@ -37,10 +37,10 @@ async def read(request: Request, item_id: int) -> Item:
         return found(await service.get_item(reader, item_id))
 
 
-@with_place.get("/items/{item_id}", response_model=ItemRead)
-async def read_with_place(request: Request, item_id: int) -> Item:
+@with_slot.get("/items/{item_id}", response_model=ItemRead)
+async def read_with_slot(request: Request, item_id: int) -> Item:
     db = request.state.db
-    async with db.reader_queue.place(), db.readers() as reader:
+    async with db.reader_queue.slot(), db.readers() as reader:
         return found(await service.get_item(reader, item_id))
 
 
@@ -56,10 +56,10 @@ async def create(request: Request, data: ItemCreate) -> Item:
         return await service.create_item(session, data)
 
 
-@with_place.post("/items", response_model=ItemRead, status_code=201)
-async def create_with_place(request: Request, data: ItemCreate) -> Item:
+@with_slot.post("/items", response_model=ItemRead, status_code=201)
+async def create_with_slot(request: Request, data: ItemCreate) -> Item:
     db = request.state.db
-    async with db.writer_queue.place(), db.transaction() as session:
+    async with db.writer_queue.slot(), db.transaction() as session:
         return await service.create_item(session, data)
 
 
@@ -72,7 +72,7 @@ async def create_by_dependency(session: SessionDep, data: ItemCreate) -> Item:
 STEPS = {
     "`inlined`, for comparison": inlined.app,
     "the session, opened in the endpoint": in_endpoint,
-    "with a place": with_place,
+    "with a slot": with_slot,
     "as a dependency of function scope": by_dependency,
     "with the id, the headers and the line in the log": around,
     "the whole project: routers, the limit on bodies": whole,

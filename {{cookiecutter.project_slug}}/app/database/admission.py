@@ -13,11 +13,11 @@ class Overloaded(Exception):  # noqa: N818  # a state of the service, not an err
 class Queue:
     """Slots for requests of one kind, given out in the order of arrival."""
 
-    def __init__(self, places: int, max_waiting: int) -> None:
-        """Allow `places` requests at once, and queue up to `max_waiting` more."""
-        self.places = places
+    def __init__(self, slots: int, max_waiting: int) -> None:
+        """Allow `slots` requests at once, and queue up to `max_waiting` more."""
+        self.slots = slots
         self.max_waiting = max_waiting
-        self.semaphore = anyio.Semaphore(places, max_value=places, fast_acquire=True)
+        self.semaphore = anyio.Semaphore(slots, max_value=slots, fast_acquire=True)
 
     @property
     def waiting(self) -> int:
@@ -30,7 +30,7 @@ class Queue:
         return self.semaphore.value
 
     @asynccontextmanager
-    async def place(self) -> AsyncGenerator[None]:
+    async def slot(self) -> AsyncGenerator[None]:
         """Hold a slot, or raise `Overloaded` immediately if the queue is full."""
         if self.semaphore.value == 0 and self.waiting >= self.max_waiting:
             raise Overloaded

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     environment: Literal["development", "production"] = "development"
     database_url: Annotated[URL, NoDecode, BeforeValidator(parse_url)] = DEFAULT_URL
     database_pool_size: int = Field(default=10, ge=1, description="Connections for requests")
-    database_reader_places: int | None = Field(
+    database_reader_connections: int | None = Field(
         default=None, ge=1, description="Connections for requests that only read; none: half"
     )
     database_max_overflow: int = Field(
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     @property
     def reader_connections(self) -> int:
         """Connections of requests that only read."""
-        return self.database_reader_places or self.request_connections // 2
+        return self.database_reader_connections or self.request_connections // 2
 
     @property
     def writer_connections(self) -> int:
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
             )
         if self.writer_connections < 1:
             raise ValueError(
-                f"DATABASE_READER_PLACES={self.database_reader_places} leaves no connection for"
+                f"DATABASE_READER_CONNECTIONS={self.database_reader_connections} leaves no connection for"
                 f" requests that write: all requests together have {self.request_connections}"
             )
         return self

@@ -19,7 +19,7 @@ async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
         yield request.state.transaction
         return
     db: Database = request.state.db
-    async with db.writer_queue.place(), db.transaction() as session:
+    async with db.writer_queue.slot(), db.transaction() as session:
         request.state.transaction = session
         yield session
         lift_deadline(request)
@@ -36,7 +36,7 @@ async def get_reader(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:
             yield session
         return
     db: Database = request.state.db
-    async with db.reader_queue.place(), db.readers() as reader:
+    async with db.reader_queue.slot(), db.readers() as reader:
         yield reader
 
 

@@ -42,7 +42,7 @@ async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
         yield request.state.transaction
         return
     db: Database = request.state.db
-    async with db.writer_queue.place(), ended_in_thread(db.transaction()) as session:
+    async with db.writer_queue.slot(), ended_in_thread(db.transaction()) as session:
         check_deadline(request)
         request.state.transaction = session
         yield session
@@ -60,7 +60,7 @@ async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:
             yield session
         return
     db: Database = request.state.db
-    async with db.reader_queue.place(), ended_in_thread(db.readers()) as reader:
+    async with db.reader_queue.slot(), ended_in_thread(db.readers()) as reader:
         check_deadline(request)
         yield reader
 

@@ -17,9 +17,9 @@ from app.database.admission import Queue
 from app.database.dialect import READER_OPTIONS
 from app.database.engine import engine_options, prepare
 from app.database.managed import ManagedSession
-from app.database.places import Places
 from app.database.probe import Probe
 from app.database.read_only import ONLY_READS, refuse_writes
+from app.database.slots import Slots
 from app.database.units import UnitsOfWork, WriteSession
 from app.database.values import convert_value_errors
 from app.settings import Settings
@@ -78,7 +78,7 @@ class Database(UnitsOfWork):
             probe=Probe(engine, limit=3 * settings.database_pool_timeout),  # a host may not respond
             writer_queue=Queue(settings.writer_connections, settings.database_max_waiting),
             reader_queue=Queue(settings.reader_connections, settings.database_max_waiting),
-            unit_places=Places(settings.unit_connections),
+            unit_slots=Slots(settings.unit_connections),
         )
 
     async def aclose(self) -> None:
@@ -88,7 +88,7 @@ class Database(UnitsOfWork):
             for semaphore in (
                 self.writer_queue.semaphore,
                 self.reader_queue.semaphore,
-                self.unit_places.semaphore,
+                self.unit_slots.semaphore,
             ):
                 for _ in range(semaphore.max_value or 0):
                     await semaphore.acquire()

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from app.database.dialect import TRANSIENT_CODES, Isolation, transaction_options
 from app.database.engine import error_code
 from app.database.managed import end, finish
-from app.database.places import Places
+from app.database.slots import Slots
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -31,7 +31,7 @@ class UnitsOfWork:
     """Begins and ends transactions; `Database` inherits from it."""
 
     managed: async_sessionmaker[WriteSession]  # sessions of requests and of units of work
-    unit_places: Places  # connections of units of work outside requests
+    unit_slots: Slots  # connections of units of work outside requests
 
     async def run(
         self,
@@ -89,7 +89,7 @@ class UnitsOfWork:
         It waits without a time limit, in the order of arrival, for a connection that is
         reserved for work outside requests. A unit inside a unit can deadlock.
         """
-        async with self.unit_places, self.begin(isolation, read_only=read_only) as session:
+        async with self.unit_slots, self.begin(isolation, read_only=read_only) as session:
             yield session
 
     async def run_in_background(
@@ -105,7 +105,7 @@ class UnitsOfWork:
         """
         name = getattr(work, "__qualname__", type(work).__qualname__)
         try:
-            async with self.unit_places:
+            async with self.unit_slots:
                 return await self.run(
                     lambda session: work(session, *args), isolation=isolation, read_only=read_only
                 )

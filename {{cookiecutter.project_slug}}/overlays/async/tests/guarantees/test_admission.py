@@ -208,12 +208,12 @@ def test_a_pool_that_is_too_small_is_refused(
         Settings()
 
 
-@pytest.mark.parametrize("places", ["10", "11"])
-def test_reader_places_must_leave_connections_for_writers(
-    places: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", ["10", "11"])
+def test_readers_must_leave_connections_for_writers(
+    number: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DATABASE_READER_PLACES", places)
-    with pytest.raises(ValidationError, match=f"DATABASE_READER_PLACES={places} leaves no"):
+    monkeypatch.setenv("DATABASE_READER_CONNECTIONS", number)
+    with pytest.raises(ValidationError, match=f"DATABASE_READER_CONNECTIONS={number} leaves no"):
         Settings()
 
 

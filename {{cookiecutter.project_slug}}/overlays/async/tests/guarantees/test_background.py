@@ -67,16 +67,16 @@ async def test_waiting_units_of_work_start_in_order(db: Database, settings: Sett
             await count_products(session)
 
     for _ in range(settings.unit_connections):
-        await db.unit_places.semaphore.acquire()
+        await db.unit_slots.semaphore.acquire()
     async with asyncio.TaskGroup() as group:
         for number in range(20):
             group.create_task(enter(number))
         await asyncio.sleep(0.2)
         assert entered == []
-        db.unit_places.semaphore.release()
+        db.unit_slots.semaphore.release()
     assert entered == list(range(20))
     for _ in range(settings.unit_connections - 1):
-        db.unit_places.semaphore.release()
+        db.unit_slots.semaphore.release()
 
 
 async def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:

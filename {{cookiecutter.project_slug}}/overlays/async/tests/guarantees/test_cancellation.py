@@ -82,7 +82,7 @@ async def test_a_cancelled_request_ends_after_its_commit(
         with pytest.raises(asyncio.CancelledError):
             await request
     assert await count_products(db) == 1
-    assert db.writer_queue.free == db.writer_queue.places
+    assert db.writer_queue.free == db.writer_queue.slots
     await asyncio.gather(*BACKGROUND)
 
 

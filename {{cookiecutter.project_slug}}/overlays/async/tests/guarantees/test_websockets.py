@@ -92,11 +92,11 @@ async def test_an_invalid_handshake_gets_422_with_the_location(app: FastAPI, db:
     async def probe(websocket: WebSocket, number: int) -> None:
         raise AssertionError(number)
 
-    def names_the_place(error: WebSocketUpgradeError) -> bool:
+    def names_the_field(error: WebSocketUpgradeError) -> bool:
         (place,) = error.response.json()["errors"]
         return (error.response.status_code, place["loc"]) == (422, ["query", "number"])
 
-    with pytest.RaisesGroup(pytest.RaisesExc(WebSocketUpgradeError, check=names_the_place)):
+    with pytest.RaisesGroup(pytest.RaisesExc(WebSocketUpgradeError, check=names_the_field)):
         async with serving(app, {"db": db}) as client, client.websocket(f"{URL}?number=x"):
             pass
 

@@ -113,7 +113,8 @@ def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
 
 
 def limit_lock_waits(connection: Connection) -> None:
-    """Limit how long DDL waits for a table lock, unless the URL or a revision sets a limit.
+    """Limit how long DDL waits for a table lock, unless the URL or a revision sets a shorter one
+    than a day.
 
     The default of the servers is a day or a year.
     """

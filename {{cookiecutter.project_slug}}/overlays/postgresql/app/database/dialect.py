@@ -120,7 +120,7 @@ def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
 
 
 def limit_lock_waits(connection: Connection) -> None:
-    """Limit how long a transaction waits for a lock, unless the URL or the role sets a limit.
+    """Limit how long a transaction waits for a lock, unless the URL or the role sets one.
 
     `CREATE INDEX CONCURRENTLY` has no limit: it runs outside transactions and blocks no query.
     """

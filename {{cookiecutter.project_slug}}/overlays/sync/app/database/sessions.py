@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.database.admission import Queue
 from app.database.dialect import READER_OPTIONS
 from app.database.engine import engine_options, prepare
-from app.database.places import Places
 from app.database.probe import Probe
 from app.database.read_only import ONLY_READS, refuse_writes
+from app.database.slots import Slots
 from app.database.units import ManagedWriteSession, UnitsOfWork, WriteSession
 from app.database.values import convert_value_errors
 from app.settings import Settings
@@ -66,7 +66,7 @@ class Database(UnitsOfWork):
             probe=Probe(engine),
             writer_queue=Queue(settings.writer_connections, settings.database_max_waiting),
             reader_queue=Queue(settings.reader_connections, settings.database_max_waiting),
-            unit_places=Places(settings.unit_connections),
+            unit_slots=Slots(settings.unit_connections),
         )
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.database.dialect import TRANSIENT_CODES, Isolation, transaction_options
 from app.database.engine import error_code
 from app.database.managed import ManagedSession, end
-from app.database.places import Places
+from app.database.slots import Slots
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -37,7 +37,7 @@ class UnitsOfWork:
     """Begins and ends transactions; `Database` inherits from it."""
 
     managed: sessionmaker[ManagedWriteSession]  # sessions of requests and of units of work
-    unit_places: Places  # connections of units of work outside requests
+    unit_slots: Slots  # connections of units of work outside requests
 
     def run(
         self,
@@ -95,7 +95,7 @@ class UnitsOfWork:
         thread of the server, as in a stream, use `await db.run_in_background` instead. A unit
         inside a unit can deadlock.
         """
-        with self.unit_places, self.begin(isolation, read_only=read_only) as session:
+        with self.unit_slots, self.begin(isolation, read_only=read_only) as session:
             yield session
 
     async def run_in_background(
@@ -116,13 +116,13 @@ class UnitsOfWork:
         def run() -> T:
             nonlocal begun
             begun = True
-            with self.unit_places:
+            with self.unit_slots:
                 return self.run(
                     lambda session: work(session, *args), isolation=isolation, read_only=read_only
                 )
 
         try:
-            return await anyio.to_thread.run_sync(run, limiter=self.unit_places.threads)
+            return await anyio.to_thread.run_sync(run, limiter=self.unit_slots.threads)
         except asyncio.CancelledError:
             state = "still runs in its thread until the process exits" if begun else "was cancelled"
             logger.warning("The unit of work %s %s", name, state)

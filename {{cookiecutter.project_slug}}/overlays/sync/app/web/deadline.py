@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 class Deadline:
     """Pure ASGI: stores the deadline of a request; `check_deadline` enforces it.
 
-    A thread cannot be cancelled. So a late request ends when its running statement does (the
-    server limits statements). Then it is rolled back and gets 503.
+    A thread cannot be cancelled. So a late request ends when its running statement does: a server
+    may limit that. Then it is rolled back and gets 503.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:

@@ -67,4 +67,4 @@ def test_a_cancelled_request_ends_after_its_commit(
     event.remove(db.engine, "commit", cancel)
     assert response.status_code == 500  # by the test client: the app sent no response
     assert count_products(db) == 1
-    assert db.writer_queue.free == db.writer_queue.places
+    assert db.writer_queue.free == db.writer_queue.slots

@@ -5,7 +5,7 @@ import threading
 import anyio
 
 
-class Places:
+class Slots:
     """Slots, given out in the order of arrival."""
 
     def __init__(self, count: int) -> None:

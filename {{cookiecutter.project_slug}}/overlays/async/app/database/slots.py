@@ -3,7 +3,7 @@
 import anyio
 
 
-class Places:
+class Slots:
     """Slots, given out in the order of arrival."""
 
     def __init__(self, count: int) -> None:
