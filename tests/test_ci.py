@@ -239,8 +239,11 @@ def test_the_audit_fails_without_its_vulnerability_service(
 ) -> None:
     project = committed(projects[LIGHT], tmp_path / "my-api")
     (line,) = [line for line in lines(project) if "poe audit" in line.command]
-    nobody = {"PIP_AUDIT_OSV_URL": "http://127.0.0.1:9/", "PIP_AUDIT_VULNERABILITY_SERVICE": "osv"}
-    assert execute(line, project, nobody).returncode != 0
+    unreachable = {
+        "PIP_AUDIT_OSV_URL": "http://127.0.0.1:9/",
+        "PIP_AUDIT_VULNERABILITY_SERVICE": "osv",
+    }
+    assert execute(line, project, unreachable).returncode != 0
 
 
 def test_the_ci_files_fit_their_schemas(projects: Projects) -> None:

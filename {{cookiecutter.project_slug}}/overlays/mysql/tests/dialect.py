@@ -30,7 +30,7 @@ SLOW_COMMIT: list[str] = []
 BLOCK_COMMITS = ["FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES"]
 
 # Values that the table of products cannot hold.
-UNFIT: dict[str, dict[str, Any]] = {
+INVALID_VALUES: dict[str, dict[str, Any]] = {
     "null": {"name": None},
     "check": {"quantity": -1},
     "length": {"name": "x" * 101},

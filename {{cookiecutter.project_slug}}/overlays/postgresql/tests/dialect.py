@@ -32,7 +32,7 @@ SLOW_COMMIT = [
 BLOCK_COMMITS: list[str] = []
 
 # Values that the table of products cannot hold.
-UNFIT: dict[str, dict[str, Any]] = {
+INVALID_VALUES: dict[str, dict[str, Any]] = {
     "null": {"name": None},
     "check": {"quantity": -1},
     "length": {"name": "x" * 101},

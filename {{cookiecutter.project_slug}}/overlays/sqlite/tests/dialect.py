@@ -28,7 +28,7 @@ SLOW_COMMIT: list[str] = []
 BLOCK_COMMITS: list[str] = []
 
 # Values that the table of products cannot hold; SQLite checks neither length nor range.
-UNFIT: dict[str, dict[str, Any]] = {"null": {"name": None}, "check": {"quantity": -1}}
+INVALID_VALUES: dict[str, dict[str, Any]] = {"null": {"name": None}, "check": {"quantity": -1}}
 
 # The error code that the log has for a duplicate name.
 DUPLICATE = "SQLITE_CONSTRAINT_UNIQUE test_products.name"

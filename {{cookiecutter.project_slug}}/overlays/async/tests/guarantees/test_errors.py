@@ -15,7 +15,7 @@ from app.database import Database, store_rows
 from app.dependencies import ReaderDep, SessionDep
 from app.settings import Settings
 from tests.conftest import ClientOf
-from tests.dialect import DEMOTE, NAN, REFUSED, UNFIT
+from tests.dialect import DEMOTE, INVALID_VALUES, NAN, REFUSED
 from tests.guarantees.products import Product, create_app
 
 pytestmark = pytest.mark.commits
@@ -52,7 +52,7 @@ async def test_a_duplicate_is_a_conflict(app: FastAPI, client: AsyncClient) -> N
     assert_problem(await insert_product(app, client, LAMP), 409)
 
 
-@pytest.mark.parametrize("values", UNFIT.values(), ids=UNFIT)
+@pytest.mark.parametrize("values", INVALID_VALUES.values(), ids=INVALID_VALUES)
 async def test_a_value_that_the_table_cannot_hold_gets_422(
     values: dict[str, Any], app: FastAPI, client: AsyncClient
 ) -> None:
