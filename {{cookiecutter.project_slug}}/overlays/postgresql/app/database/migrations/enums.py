@@ -38,7 +38,7 @@ Enums = dict[QualifiedName, list[str]]
 
 
 def enum_of(kind: TypeEngine[Any], dialect: Dialect) -> ENUM | None:
-    """Return the Enum type that a column type, or the items of an array, use on the server."""
+    """Return the Enum type that a column type, or the elements of an array, use on the server."""
     plain = sql_type(kind, dialect).dialect_impl(dialect)
     if isinstance(plain, ARRAY):
         return enum_of(plain.item_type, dialect)
