@@ -119,5 +119,5 @@ def test_secrets_are_not_in_the_log_of_a_failure(
         with serving(tmp_path, environment, away) as client:
             assert client.get("/items", headers=headers).status_code == 503
         (log,) = tmp_path.glob("*.log")
-        assert "answered 503" in log.read_text()
+        assert "returns 503" in log.read_text()
         assert PASSWORD not in log.read_text()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Engine, Select, UpdateBase, event
+from sqlalchemy import CompoundSelect, Engine, Select, TextualSelect, UpdateBase, event
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -32,7 +32,9 @@ def refuse_writes(engine: Engine) -> None:
         if compiled is not None and not (
             isinstance(compiled, SQLCompiler)
             and isinstance(compiled.statement, Select | CompoundSelect)
-            and not any(isinstance(it.element, UpdateBase) for it in compiled.ctes or ())
+            and not any(
+                isinstance(it.element, UpdateBase | TextualSelect) for it in compiled.ctes or ()
+            )
         ):
             raise ReadOnlyError(
                 "This session only runs select(): take SessionDep or db.unit() to write."

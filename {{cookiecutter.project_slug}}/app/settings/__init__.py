@@ -53,11 +53,17 @@ class Settings(BaseSettings):
     #% if cookiecutter.database != "sqlite"
     #% if cookiecutter.database == "mysql"
     database_statement_timeout: int = Field(
-        default=30, ge=1, description="Seconds that a SELECT may run or a write may wait for a row"
+        default=30,
+        ge=1,
+        le=2_147_483,
+        description="Seconds that a SELECT may run or a write may wait for a row",
     )
     #% else
     database_statement_timeout: int = Field(
-        default=30, ge=1, description="Seconds a statement may run or a transaction may be idle"
+        default=30,
+        ge=1,
+        le=2_147_483,
+        description="Seconds a statement may run or a transaction may be idle",
     )
     #% endif
     #% endif
@@ -66,7 +72,9 @@ class Settings(BaseSettings):
         default=None, gt=0, description="Seconds a request may take before it gets 503"
     )
     max_body_size: int = Field(default=2**20, ge=0, description="Maximum bytes of a request body")
-    allowed_hosts: CommaSeparated = Field(default=["*"], description="Host names, * for all")
+    allowed_hosts: CommaSeparated = Field(
+        default=["*"], min_length=1, description="Host names, * for all"
+    )
     cors_origins: CommaSeparated = Field(
         default=[], description="Origins whose pages may call this service"
     )

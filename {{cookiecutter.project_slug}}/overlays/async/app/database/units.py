@@ -43,20 +43,21 @@ class UnitsOfWork:
     ) -> T:
         """Run `work` in one transaction, and retry it after a transient error.
 
-        After a serialization failure or a deadlock, `work` runs again with a new session, up to
+        It waits for a connection like `unit`. After a serialization failure or a deadlock, `work` runs again with a new session, up to
         `attempts` times in total, after a pause with full jitter (up to 20 ms, doubled each time).
         So `work` must change nothing but the database. The last error is raised unchanged.
         """
         attempt = 0
-        while True:
-            attempt += 1
-            try:
-                async with self.begin(isolation, read_only=read_only) as session:
-                    return await work(session)
-            except DBAPIError as error:
-                if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
-                    raise
-            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+        async with self.unit_slots:
+            while True:
+                attempt += 1
+                try:
+                    async with self.begin(isolation, read_only=read_only) as session:
+                        return await work(session)
+                except DBAPIError as error:
+                    if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
+                        raise
+                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[WriteSession]:
@@ -99,16 +100,15 @@ class UnitsOfWork:
         isolation: Isolation | None = None,
         read_only: bool = False,
     ) -> T:
-        """Run `work(session, *args)` like `run`; wait for a connection like `unit`.
+        """Run `work(session, *args)` like `run`, as a background task.
 
         A failure, or a cancellation by a shutdown, is logged with the name of `work`.
         """
         name = getattr(work, "__qualname__", type(work).__qualname__)
         try:
-            async with self.unit_slots:
-                return await self.run(
-                    lambda session: work(session, *args), isolation=isolation, read_only=read_only
-                )
+            return await self.run(
+                lambda session: work(session, *args), isolation=isolation, read_only=read_only
+            )
         except asyncio.CancelledError:
             logger.warning("The unit of work %s was cancelled", name)
             raise

@@ -4,13 +4,15 @@ import logging
 import math
 
 import anyio
-from fastapi import status
+from fastapi import HTTPException, status
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.errors import problem
 
 logger = logging.getLogger(__name__)
+
+TOO_LONG = "The request took too long: try again."
 
 
 class Deadline:
@@ -48,14 +50,22 @@ class Deadline:
         if not begun:
             response = problem(
                 status.HTTP_503_SERVICE_UNAVAILABLE,
-                "The request took too long: try again.",
+                TOO_LONG,
                 {"Retry-After": "1"},
             )
             await response(scope, receive, send)
 
 
 def lift_deadline(request: HTTPConnection) -> None:
-    """Lift the deadline before the commit: a request that commits must not get 503."""
+    """Lift the deadline before the commit: a request that commits must not get 503.
+
+    Raises `HTTPException` if it has just passed: the request is cancelled later, or after the commit.
+    """
     deadline: anyio.CancelScope | None = getattr(request.state, "deadline", None)
-    if deadline is not None:
-        deadline.deadline = math.inf
+    if deadline is None:
+        return
+    deadline.deadline = math.inf
+    if deadline.cancel_called:
+        raise HTTPException(
+            status.HTTP_503_SERVICE_UNAVAILABLE, TOO_LONG, headers={"Retry-After": "1"}
+        )

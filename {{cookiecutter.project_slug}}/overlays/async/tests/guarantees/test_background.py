@@ -79,6 +79,23 @@ async def test_waiting_units_of_work_start_in_order(db: Database, settings: Sett
         db.unit_slots.semaphore.release()
 
 
+async def test_retryable_transactions_wait_for_a_connection(
+    db: Database, settings: Settings
+) -> None:
+    running = peak = 0
+
+    async def work(session: AsyncSession) -> None:
+        nonlocal running, peak
+        running += 1
+        peak = max(peak, running)
+        await count_products(session)
+        await asyncio.sleep(0.02)
+        running -= 1
+
+    await at_once(30, lambda: db.run(work, read_only=True))
+    assert peak == settings.unit_connections
+
+
 async def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:
     async def store_and_fail() -> None:
         async with db.unit() as session:

@@ -1,6 +1,7 @@
 """A cancelled request or unit of work ends after its COMMIT, not in the middle of it."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
 from app.dependencies import SessionDep
+from app.settings import Settings
+from tests.conftest import ClientOf
 from tests.dialect import BLOCK_COMMITS, SLOW_COMMIT
-from tests.guarantees.products import Product
+from tests.guarantees.products import Product, create_app
 
 pytestmark = pytest.mark.commits
 
@@ -84,6 +87,24 @@ async def test_a_cancelled_request_ends_after_its_commit(
     assert await count_products(db) == 1
     assert db.writer_queue.free == db.writer_queue.slots
     await asyncio.gather(*BACKGROUND)
+
+
+async def test_a_deadline_that_passes_before_the_commit_rolls_back(
+    settings: Settings, client_of: ClientOf, db: Database
+) -> None:
+    """The event loop is blocked when it passes, so the cancellation comes late."""
+    app = create_app(settings.model_copy(update={"request_timeout": 0.3}))
+
+    @app.post("/probe")
+    async def probe(session: SessionDep) -> None:
+        session.add(Product(name="Lamp", category="light", quantity=1))
+        await session.flush()
+        asyncio.get_running_loop().call_later(0.15, time.sleep, 0.4)
+        await asyncio.sleep(0.2)
+
+    async with client_of(app) as client:
+        response = await client.post("/probe")
+    assert await count_products(db) == (1 if response.status_code == 200 else 0)
 
 
 async def test_a_cancelled_unit_of_work_ends_after_its_commit(db: Database) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Integer, column, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
@@ -32,13 +32,20 @@ async def select_from_insert(session: AsyncSession) -> None:
     await session.execute(select(insert(Product).values(LAMP).returning(Product.id).cte()))
 
 
+async def select_from_text(session: AsyncSession) -> None:
+    insert_text = "INSERT INTO test_products VALUES (1, 'Lamp', 'light', 1) RETURNING id"
+    cte = text(insert_text).columns(column("id", Integer)).cte("lamps")
+    await session.execute(select(cte.c.id))
+
+
 async def insert_by_connection(session: AsyncSession) -> None:
     connection = await session.connection()
     await connection.execute(insert(Product).values(LAMP))
 
 
 @pytest.mark.parametrize(
-    "write", [add, execute_insert, execute_text, select_from_insert, insert_by_connection]
+    "write",
+    [add, execute_insert, execute_text, select_from_insert, select_from_text, insert_by_connection],
 )
 async def test_a_reader_refuses_to_write(
     write: Callable[[AsyncSession], Awaitable[None]], db: Database

@@ -8,6 +8,7 @@ from sqlalchemy import Dialect, Engine, ExceptionContext, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.database.aborted import refuse_to_commit_aborted
 from app.database.dialect import OUTDATED, end_streams, needs_new_connection
 from app.database.ping import ping_if_idle
 from app.settings import Settings
@@ -59,6 +60,7 @@ def prepare(engine: Engine) -> None:
     """Register the event listeners of this module."""
     ping_if_idle(engine)
     end_streams(engine)
+    refuse_to_commit_aborted(engine, lambda error: error_code(error) is not None)
     event.listen(engine, "handle_error", renew_connections)
 
 

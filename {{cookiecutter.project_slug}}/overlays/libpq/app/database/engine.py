@@ -16,6 +16,7 @@ from sqlalchemy import Dialect, Engine, ExceptionContext, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 #% endif
+from app.database.aborted import refuse_to_commit_aborted
 from app.database.dialect import OUTDATED, end_streams, needs_new_connection
 from app.database.ping import ping_if_idle
 from app.settings import Settings
@@ -66,6 +67,7 @@ def prepare(engine: Engine) -> None:
     """Register the event listeners of this module."""
     ping_if_idle(engine)
     end_streams(engine)
+    refuse_to_commit_aborted(engine, lambda error: error_code(error) is not None)
     #% if cookiecutter.driver == "psycopg2"
     event.listen(engine, "handle_error", convert_nul_error)
     #% endif

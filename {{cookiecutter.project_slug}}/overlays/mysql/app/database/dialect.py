@@ -36,6 +36,7 @@ INVALID_CODES = frozenset(
 TRANSIENT_CODES = frozenset(
     {1020, 1213, 1412, 1615}  # record changed, deadlock, table definition changed, re-prepare
 )
+ABORTING_CODES = frozenset({1020, 1213})  # the server has rolled the transaction back
 UNAVAILABLE_CODES = frozenset(
     {1205}  # lock wait
     | {1045, 1049, 1698}  # password, database, user

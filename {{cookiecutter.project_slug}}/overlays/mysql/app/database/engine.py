@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 #% endif
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.database.dialect import needs_new_connection
+from app.database.aborted import refuse_to_commit_aborted
+from app.database.dialect import ABORTING_CODES, needs_new_connection
 from app.database.finite import convert_nan_error
 from app.database.ping import ping_if_idle
 from app.settings import Settings
@@ -68,6 +69,7 @@ def error_summary(error: BaseException | None) -> str:
 def prepare(engine: Engine) -> None:
     """Register the event listeners of this module."""
     ping_if_idle(engine)
+    refuse_to_commit_aborted(engine, lambda error: error_code(error) in ABORTING_CODES)
     event.listen(engine, "handle_error", renew_connections)
     event.listen(engine, "handle_error", convert_nan_error)
     #% if cookiecutter.driver == "aiomysql"

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+import time
+from concurrent.futures import Future, wait
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,17 +13,19 @@ from app.database.dialect import transaction_options
 
 logger = logging.getLogger(__name__)
 
+CLOSING = 3.0  # seconds that the end waits for an attempt
 READ_ONLY = transaction_options(None, read_only=True)
 
 
 class Probe:
-    """Reads from the database in its own thread; concurrent callers share an attempt."""
+    """Reads from the database in a thread of its own; concurrent callers share an attempt."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Read on the writers' engine."""
+    def __init__(self, engine: Engine, limit: float) -> None:
+        """Read on the writers' engine; abandon an attempt after `limit` seconds."""
         self.engine = engine
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probe")
+        self.limit = limit
         self.attempt: Future[bool] | None = None
+        self.begun = 0.0
 
     async def succeeds(self, seconds: float) -> bool:
         """Wait up to `seconds` for the running attempt, or for a new one.
@@ -29,10 +33,19 @@ class Probe:
         An attempt that takes longer continues. The next caller waits for it, or uses the
         connection that it opened. A second attempt at once would take a second connection.
         """
-        if self.attempt is None or self.attempt.done():
-            self.attempt = self.thread.submit(self.read)
+        late = time.monotonic() - self.begun > self.limit
+        if self.attempt is None or self.attempt.done() or late:
+            self.attempt, self.begun = Future(), time.monotonic()
+            # A daemon: an attempt on a connection that never answers must not keep the process.
+            threading.Thread(
+                target=self.run, args=[self.attempt], name="probe", daemon=True
+            ).start()
         done, _ = await asyncio.wait([asyncio.wrap_future(self.attempt)], timeout=seconds)
         return any(attempt.result() for attempt in done)
+
+    def run(self, attempt: Future[bool]) -> None:
+        """Make an attempt in this thread."""
+        attempt.set_result(self.read())
 
     def read(self) -> bool:
         """Read once; log the error if that fails."""
@@ -50,4 +63,5 @@ class Probe:
 
     def close(self) -> None:
         """Wait for the running attempt, so that its connection returns to the pool."""
-        self.thread.shutdown()
+        if self.attempt is not None:
+            wait([self.attempt], timeout=CLOSING)

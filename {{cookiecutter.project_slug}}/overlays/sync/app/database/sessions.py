@@ -63,7 +63,7 @@ class Database(UnitsOfWork):
             sessions=sessionmaker(engine, class_=WriteSession, **SESSION_OPTIONS),
             managed=sessionmaker(engine, class_=ManagedWriteSession, **SESSION_OPTIONS),
             readers=sessionmaker(reader_engine, execution_options=ONLY_READS, **SESSION_OPTIONS),
-            probe=Probe(engine),
+            probe=Probe(engine, limit=3 * settings.database_pool_timeout),
             writer_queue=Queue(settings.writer_connections, settings.database_max_waiting),
             reader_queue=Queue(settings.reader_connections, settings.database_max_waiting),
             unit_slots=Slots(settings.unit_connections),

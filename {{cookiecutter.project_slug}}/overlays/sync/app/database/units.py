@@ -49,20 +49,21 @@ class UnitsOfWork:
     ) -> T:
         """Run `work` in one transaction, and retry it after a transient error.
 
-        After a serialization failure or a deadlock, `work` runs again with a new session, up to
+        It waits for a connection like `unit`. After a serialization failure or a deadlock, `work` runs again with a new session, up to
         `attempts` times in total, after a pause with full jitter (up to 20 ms, doubled each time).
         So `work` must change nothing but the database. The last error is raised unchanged.
         """
         attempt = 0
-        while True:
-            attempt += 1
-            try:
-                with self.begin(isolation, read_only=read_only) as session:
-                    return work(session)
-            except DBAPIError as error:
-                if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
-                    raise
-            time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        with self.unit_slots:
+            while True:
+                attempt += 1
+                try:
+                    with self.begin(isolation, read_only=read_only) as session:
+                        return work(session)
+                except DBAPIError as error:
+                    if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
+                        raise
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))
 
     @contextmanager
     def transaction(self) -> Generator[WriteSession]:
@@ -105,7 +106,7 @@ class UnitsOfWork:
         isolation: Isolation | None = None,
         read_only: bool = False,
     ) -> T:
-        """Run `work(session, *args)` like `run`; wait for a connection like `unit`.
+        """Run `work(session, *args)` like `run`, as a background task.
 
         It waits on the event loop, and runs in a thread that requests do not use. A failure,
         or a cancellation by a shutdown, is logged with the name of `work`.
@@ -116,10 +117,9 @@ class UnitsOfWork:
         def run() -> T:
             nonlocal begun
             begun = True
-            with self.unit_slots:
-                return self.run(
-                    lambda session: work(session, *args), isolation=isolation, read_only=read_only
-                )
+            return self.run(
+                lambda session: work(session, *args), isolation=isolation, read_only=read_only
+            )
 
         try:
             return await anyio.to_thread.run_sync(run, limiter=self.unit_slots.threads)

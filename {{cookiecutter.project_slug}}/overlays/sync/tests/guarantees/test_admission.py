@@ -137,6 +137,28 @@ def test_a_read_only_request_does_not_wait_for_writers(
         assert time.monotonic() - begun < 5  # the timeout for a lock is much longer
 
 
+def test_an_endpoint_of_two_routes_is_admitted_by_the_route_of_the_request(
+    app: FastAPI, client: TestClient
+) -> None:
+    def kind(reader: ReaderDep) -> str:
+        return type(reader).__name__
+
+    app.add_api_route("/probe/reads", kind)
+    app.add_api_route("/probe/writes", kind, dependencies=[Depends(by_session)])
+    reads, writes = client.get("/probe/reads"), client.get("/probe/writes")
+    assert "Write" not in reads.json()
+    assert "Write" in writes.json()
+
+
+def test_a_mounted_router_has_one_session_too(settings: Settings, client_of: ClientOf) -> None:
+    app = create_app(settings.model_copy(update={"database_max_overflow": 0}))
+    app.mount("/mounted", router)
+    with client_of(app) as client:
+        path = "/mounted/test-both/authentication-by-reader"
+        responses = at_once(40, lambda: client.get(path))
+    assert [(it.status_code, it.json()) for it in responses] == [(200, True)] * 40
+
+
 def add_lamps(app: FastAPI) -> None:
     """Add two endpoints that authenticate and write."""
     more = update(Product).values(quantity=Product.quantity + 1)

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from threading import Event
+from threading import Event, Lock
 
 import anyio.to_thread
 import pytest
@@ -114,6 +114,24 @@ def test_a_loop_of_units_does_not_starve_other_units(db: Database, settings: Set
                 assert time.monotonic() - begun < 5
         finally:
             stop.set()
+
+
+def test_retryable_transactions_wait_for_a_connection(db: Database, settings: Settings) -> None:
+    lock = Lock()
+    running = peak = 0
+
+    def work(session: Session) -> None:
+        nonlocal running, peak
+        with lock:
+            running += 1
+            peak = max(peak, running)
+        count_products(session)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+
+    at_once(30, lambda: db.run(work, read_only=True))
+    assert peak == settings.unit_connections
 
 
 def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Integer, column, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from app.database import Database
@@ -32,13 +32,20 @@ def select_from_insert(session: Session) -> None:
     session.execute(select(insert(Product).values(LAMP).returning(Product.id).cte()))
 
 
+def select_from_text(session: Session) -> None:
+    insert_text = "INSERT INTO test_products VALUES (1, 'Lamp', 'light', 1) RETURNING id"
+    cte = text(insert_text).columns(column("id", Integer)).cte("lamps")
+    session.execute(select(cte.c.id))
+
+
 def insert_by_connection(session: Session) -> None:
     connection = session.connection()
     connection.execute(insert(Product).values(LAMP))
 
 
 @pytest.mark.parametrize(
-    "write", [add, execute_insert, execute_text, select_from_insert, insert_by_connection]
+    "write",
+    [add, execute_insert, execute_text, select_from_insert, select_from_text, insert_by_connection],
 )
 def test_a_reader_refuses_to_write(write: Callable[[Session], None], db: Database) -> None:
     with db.readers() as reader, pytest.raises(ReadOnlyError, match="only"):

@@ -134,6 +134,23 @@ def test_a_failed_flush_cannot_be_ignored(app: FastAPI, client: TestClient, db: 
     assert count_products(db) == 0
 
 
+def test_a_failed_statement_cannot_be_ignored(
+    app: FastAPI, client: TestClient, db: Database
+) -> None:
+    """PostgreSQL would run the COMMIT as a ROLLBACK; elsewhere the first row is stored."""
+    row = {"name": "Lamp", "category": "light", "quantity": 1}
+
+    @app.post("/probe", status_code=201)
+    def probe(session: SessionDep) -> None:
+        session.execute(insert(Product).values(row))
+        with suppress(IntegrityError):
+            session.execute(insert(Product).values(row))
+
+    response = client.post("/probe")
+    assert response.status_code in {201, 500}
+    assert count_products(db) == (1 if response.status_code == 201 else 0)
+
+
 def test_a_savepoint_may_be_committed_or_rolled_back(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
