@@ -2,7 +2,20 @@
 
 from app.database.base import Base, Timestamped
 from app.database.bulk import store_rows
+from app.database.ordering import Descending, Ordering, Slice
+from app.database.pages import read_page
 from app.database.sessions import Database, connected
 from app.database.units import WriteSession
 
-__all__ = ["Base", "Database", "Timestamped", "WriteSession", "connected", "store_rows"]
+__all__ = [
+    "Base",
+    "Database",
+    "Descending",
+    "Ordering",
+    "Slice",
+    "Timestamped",
+    "WriteSession",
+    "connected",
+    "read_page",
+    "store_rows",
+]

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocketState
 
 from app.database.admission import Overloaded
 from app.database.errors import Kind, describe, kind_of
+from app.database.ordering import CursorError
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +118,16 @@ async def on_invalid_request(
     )
 
 
+async def on_cursor_error(connection: HTTPConnection, _error: CursorError) -> Response | None:
+    """Respond to a cursor that is not one of its list."""
+    message = "Not a cursor of this list: use `next_cursor` or `previous_cursor` of a page."
+    errors = [{"loc": ["query", "cursor"], "msg": message, "type": "value_error"}]
+    detail = "Validation failed: see `errors`."
+    return await answer(
+        connection, problem(status.HTTP_422_UNPROCESSABLE_CONTENT, detail, errors=errors)
+    )
+
+
 def internal_error_response() -> JSONResponse:
     """Build the response to an unexpected exception; the server logs its traceback.
 
@@ -137,3 +148,4 @@ def install(app: FastAPI) -> None:
     app.exception_handler(WebSocketRequestValidationError)(on_invalid_request)
     app.exception_handler(SQLAlchemyError)(on_database_error)
     app.exception_handler(Overloaded)(on_overload)
+    app.exception_handler(CursorError)(on_cursor_error)

@@ -1,42 +1,32 @@
-"""Keyset pagination: a page starts after the last key of the previous page.
+"""Pages of a list, as they are sent."""
 
-The cost of a page does not grow with its number. Inserted or deleted rows do not
-make other rows appear twice or disappear.
-"""
-
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, BeforeValidator, WithJsonSchema
+from pydantic import BaseModel
 
-T = TypeVar("T")
+from app.database import Slice
 
-MAX_KEY = 2**63 - 1  # of BIGINT
+T = TypeVar("T", bound=BaseModel)
 
-
-def encode_cursor(key: int) -> str:
-    """Encode the key of a page's last row as an opaque string."""
-    return urlsafe_b64encode(str(key).encode()).decode()
-
-
-def decode_cursor(cursor: object) -> int:
-    """Decode a key, or raise `ValueError`: the client gets 422."""
-    try:
-        key = int(urlsafe_b64decode(str(cursor)))
-    except ValueError:
-        key = -1
-    if not 0 <= key <= MAX_KEY or encode_cursor(key) != cursor:
-        raise ValueError("not a cursor of this list: use the value of `next_cursor`")
-    return key
-
-
-Cursor = Annotated[int, BeforeValidator(decode_cursor), WithJsonSchema({"type": "string"})]
+Cursor = Annotated[
+    str | None, Query(description="`next_cursor` or `previous_cursor` of another page")
+]
 Limit = Annotated[int, Query(ge=1, le=100, description="Maximum number of rows in a page")]
 
 
 class Page(BaseModel, Generic[T]):
-    """One page of a list; `next_cursor` is null on the last."""
+    """One page of a list; a cursor is null if there is no such page."""
 
     items: list[T]
     next_cursor: str | None
+    previous_cursor: str | None
+
+
+def page_of(model: type[T], found: Slice) -> Page[T]:
+    """Build the response of a page; `model` has `from_attributes=True`."""
+    return Page(
+        items=[model.model_validate(row) for row in found.rows],
+        next_cursor=found.next_cursor,
+        previous_cursor=found.previous_cursor,
+    )

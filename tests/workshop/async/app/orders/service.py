@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from app.database import WriteSession
-from app.orders.cursor import Position
+from app.database import Descending, Ordering, Slice, WriteSession, read_page
 from app.orders.models import Order, OrderLine, Redemption, Status, Task
 from app.orders.schemas import OrderCreate, OrderUpdate
 from app.products.models import Product
+
+NEWEST = Ordering("orders", Descending(Order.created_at), Descending(Order.id))
 
 Exported = Row[int, uuid.UUID, Status, Decimal, datetime]
 
@@ -76,23 +77,15 @@ async def list_orders(
     user_id: uuid.UUID,
     *,
     limit: int,
-    after: Position | None = None,
+    cursor: str | None = None,
     status: Status | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     gift: bool | None = None,
     minimum: Decimal | None = None,
-) -> Sequence[Order]:
+) -> Slice:
     """Return up to `limit` orders, the newest first."""
-    query = select(Order).where(Order.user_id == user_id)
-    if after is not None:
-        created_at, order_id = after
-        query = query.where(
-            or_(
-                Order.created_at < created_at,
-                and_(Order.created_at == created_at, Order.id < order_id),
-            )
-        )
+    query = select(Order).where(Order.user_id == user_id).options(selectinload(Order.lines))
     if status is not None:
         query = query.where(Order.status == status)
     if since is not None:
@@ -103,12 +96,7 @@ async def list_orders(
         query = query.where(Order.gift == gift)
     if minimum is not None:
         query = query.where(Order.total >= minimum)
-    orders = await session.scalars(
-        query.order_by(Order.created_at.desc(), Order.id.desc())
-        .limit(limit)
-        .options(selectinload(Order.lines))
-    )
-    return orders.all()
+    return await read_page(session, query, NEWEST, limit=limit, cursor=cursor)
 
 
 async def export_orders(

@@ -7,13 +7,12 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Path, Query, Requ
 from pydantic import AwareDatetime
 
 from app.dependencies import ReaderDep, SessionDep
-from app.orders import cursor as cursors
 from app.orders import service
 from app.orders.models import Order, Status
 from app.orders.schemas import OrderCreate, OrderRead, OrderUpdate
 from app.users.dependencies import CurrentUser
 from app.web.openapi import problems
-from app.web.pagination import Limit, Page
+from app.web.pagination import Cursor, Limit, Page, page_of
 
 router = APIRouter(prefix="/orders", tags=["orders"], responses=problems(401, 503))
 
@@ -54,7 +53,7 @@ def list_orders(
     reader: ReaderDep,
     user: CurrentUser,
     limit: Limit = 50,
-    cursor: str | None = None,
+    cursor: Cursor = None,
     status: Annotated[Status | None, Query()] = None,
     since: Annotated[AwareDatetime | None, Query()] = None,
     until: Annotated[AwareDatetime | None, Query()] = None,
@@ -62,22 +61,18 @@ def list_orders(
     minimum: Decimal | None = None,
 ) -> Page[OrderRead]:
     """Read a page of orders, the newest first."""
-    orders = service.list_orders(
+    page = service.list_orders(
         reader,
         user.id,
-        limit=limit + 1,
-        after=None if cursor is None else cursors.decode(cursor),
+        limit=limit,
+        cursor=cursor,
         status=status,
         since=since,
         until=until,
         gift=gift,
         minimum=minimum,
     )
-    more = len(orders) > limit
-    return Page(
-        items=[OrderRead.model_validate(order) for order in orders[:limit]],
-        next_cursor=cursors.encode(orders[limit - 1]) if more else None,
-    )
+    return page_of(OrderRead, page)
 
 
 @router.get("/{order_id}", response_model=OrderRead, responses=problems(404))

@@ -4,8 +4,6 @@ from typing import Any
 
 from httpx2 import AsyncClient
 
-from app.web.pagination import encode_cursor
-
 JSON = {"Content-Type": "application/json"}
 LAMP = {"name": "Lamp", "category": "light", "quantity": 3}
 
@@ -107,7 +105,7 @@ async def test_an_invalid_request_is_refused(client: AsyncClient) -> None:
         await client.get("/items", params={"limit": 101}),
         await client.get("/items", params={"cursor": "MQ"}),
         await client.get("/items", params={"cursor": "no cursor"}),
-        await client.get("/items", params={"cursor": encode_cursor(2**63)}),
+        await client.get("/items", params={"cursor": ""}),
         await client.get("/items", params={"category": "a\0b"}),
         await client.get("/items/0"),
         await client.get(f"/items/{2**31}"),

@@ -9,7 +9,7 @@ from app.items import service
 from app.items.models import MAX_INTEGER, Item
 from app.items.schemas import BulkCreated, Category, ItemCreate, ItemRead, ItemUpdate
 from app.web.openapi import problems
-from app.web.pagination import Cursor, Limit, Page, encode_cursor
+from app.web.pagination import Cursor, Limit, Page, page_of
 
 router = APIRouter(prefix="/items", tags=["items"], responses=problems(503))
 
@@ -46,16 +46,12 @@ def create_items(session: SessionDep, data: Bulk) -> BulkCreated:
 def list_items(
     reader: ReaderDep,
     limit: Limit = 50,
-    cursor: Annotated[Cursor | None, Query()] = None,
+    cursor: Cursor = None,
     category: Annotated[Category | None, Query()] = None,
 ) -> Page[ItemRead]:
-    """Read a page; the next page begins at `next_cursor`."""
-    items = service.list_items(reader, limit=limit + 1, after=cursor, category=category)
-    more = len(items) > limit
-    return Page(
-        items=[ItemRead.model_validate(item) for item in items[:limit]],
-        next_cursor=encode_cursor(items[limit - 1].id) if more else None,
-    )
+    """Read a page; the next one begins at `next_cursor`."""
+    found = service.list_items(reader, limit=limit, cursor=cursor, category=category)
+    return page_of(ItemRead, found)
 
 
 @router.get("/{item_id}", response_model=ItemRead, responses=problems(404))

@@ -4,8 +4,6 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from app.web.pagination import encode_cursor
-
 JSON = {"Content-Type": "application/json"}
 LAMP = {"name": "Lamp", "category": "light", "quantity": 3}
 
@@ -107,7 +105,7 @@ def test_an_invalid_request_is_refused(client: TestClient) -> None:
         client.get("/items", params={"limit": 101}),
         client.get("/items", params={"cursor": "MQ"}),
         client.get("/items", params={"cursor": "no cursor"}),
-        client.get("/items", params={"cursor": encode_cursor(2**63)}),
+        client.get("/items", params={"cursor": ""}),
         client.get("/items", params={"category": "a\0b"}),
         client.get("/items/0"),
         client.get(f"/items/{2**31}"),
