@@ -7,34 +7,14 @@ make other rows appear twice or disappear.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from types import GenericAlias
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Any
 
-from pydantic import AwareDatetime, Field, NaiveDatetime, TypeAdapter
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Enum,
-    Integer,
-    Select,
-    SmallInteger,
-    TypeDecorator,
-    UniqueConstraint,
-    and_,
-    literal,
-    or_,
-)
-from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Select, and_, literal, or_
+from sqlalchemy.orm import DeclarativeBase
 
-from app.database.types import UtcDateTime
-
-Attribute = InstrumentedAttribute[Any]
-
-SORTABLE = (bool, date, Decimal, int, str, UUID)  # a datetime is a date
-BITS = {SmallInteger: 15, BigInteger: 63, Integer: 31}
+from app.database.sortable import Attribute, check_unique, type_of
 
 
 class CursorError(ValueError):
@@ -132,7 +112,7 @@ def beyond(
 ) -> ColumnElement[bool]:
     """Compare with a position as `a <= :a AND (a < :a OR (a = :a AND b < :b))`.
 
-    A comparison of rows, `(a, b) < (:a, :b)`, is slow on MariaDB, and cannot mix directions.
+    A comparison of rows, `(a, b) < (:a, :b)`, is slow on some servers, and cannot mix directions.
     """
     (column, down), *rest = pairs
     value = literal(values[0], column.type)
@@ -142,31 +122,3 @@ def beyond(
         return strictly
     equal = and_(column == value, beyond(rest, values[1:], backwards=backwards))
     return and_(column <= value if less else column >= value, or_(strictly, equal))
-
-
-def check_unique(attributes: Sequence[Attribute]) -> None:
-    """Refuse an order in which two rows may have the same position."""
-    table = attributes[-1].expression.table
-    unique = [it for it in table.constraints if isinstance(it, UniqueConstraint)]
-    keys = [table.primary_key, *unique, *(it for it in table.indexes if it.unique)]
-    names = {it.expression.name for it in attributes}
-    if not any(key.columns and {it.name for it in key.columns} <= names for key in keys):
-        raise TypeError(
-            f"{attributes[-1]} is not unique: end with a unique column, such as the key"
-        )
-
-
-def type_of(attribute: Attribute) -> Any:
-    """Return the type of a column's values in a cursor, or raise `TypeError`."""
-    kind = attribute.type
-    if attribute.expression.nullable:
-        raise TypeError(f"{attribute} may be null: NULL has no position, so sort by another column")
-    if isinstance(kind, UtcDateTime):
-        return AwareDatetime
-    # MySQL sorts an Enum by the number of a member, and compares it by its name.
-    if isinstance(kind, TypeDecorator | Enum) or not issubclass(kind.python_type, SORTABLE):
-        raise TypeError(f"{attribute} is {kind!r}, which no cursor can hold exactly")
-    for integer, bits in BITS.items():
-        if isinstance(kind, integer):
-            return Annotated[int, Field(ge=-(2**bits), lt=2**bits)]
-    return NaiveDatetime if kind.python_type is datetime else kind.python_type

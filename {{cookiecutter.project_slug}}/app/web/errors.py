@@ -22,6 +22,8 @@ from app.database.ordering import CursorError
 
 logger = logging.getLogger(__name__)
 
+BUSY = "The service is busy: try again in a moment."
+
 DETAIL = {
     status.HTTP_409_CONFLICT: "The request conflicts with existing data.",
     status.HTTP_422_UNPROCESSABLE_CONTENT: "The database cannot store these values.",
@@ -52,6 +54,12 @@ def problem(
     return JSONResponse(body, code, headers, media_type="application/problem+json")
 
 
+def invalid(errors: list[dict[str, Any]]) -> JSONResponse:
+    """Build the response to a request that fails validation."""
+    detail = "Validation failed: see `errors`."
+    return problem(status.HTTP_422_UNPROCESSABLE_CONTENT, detail, errors=errors)
+
+
 def request_name(connection: HTTPConnection) -> str:
     """Name a request for the log, such as GET /health/ready."""
     return f"{connection.scope.get('method', 'WEBSOCKET')} {connection.url.path}"
@@ -72,22 +80,16 @@ async def on_database_error(connection: HTTPConnection, error: SQLAlchemyError) 
     """Respond to a database error."""
     kind = kind_of(error)
     code, bug = STATUS_OF_KIND[kind], kind is Kind.INTERNAL_ERROR
-    logger.log(
-        logging.ERROR if bug else logging.WARNING,
-        "%s returns %d: %s",
-        request_name(connection),
-        code,
-        describe(error),
-        exc_info=error if bug else None,
-    )
+    line = (request_name(connection), code, describe(error))
+    level = logging.ERROR if bug else logging.WARNING
+    logger.log(level, "%s returns %d: %s", *line, exc_info=error if bug else None)
     headers = {"Retry-After": "1"} if kind is Kind.UNAVAILABLE else None
     return await answer(connection, problem(code, DETAIL[code], headers))
 
 
 async def on_overload(connection: HTTPConnection, _error: Overloaded) -> Response | None:
     """Respond with 503 when the queue is full."""
-    detail = "The service is busy: try again in a moment."
-    response = problem(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+    response = problem(status.HTTP_503_SERVICE_UNAVAILABLE, BUSY, {"Retry-After": "1"})
     return await answer(connection, response)
 
 
@@ -112,20 +114,14 @@ async def on_invalid_request(
 ) -> Response | None:
     """Respond to a request that fails validation; `errors` has the location of each error."""
     errors = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
-    detail = "Validation failed: see `errors`."
-    return await answer(
-        connection, problem(status.HTTP_422_UNPROCESSABLE_CONTENT, detail, errors=errors)
-    )
+    return await answer(connection, invalid(errors))
 
 
 async def on_cursor_error(connection: HTTPConnection, _error: CursorError) -> Response | None:
     """Respond to a cursor that is not one of its list."""
     message = "Not a cursor of this list: use `next_cursor` or `previous_cursor` of a page."
-    errors = [{"loc": ["query", "cursor"], "msg": message, "type": "value_error"}]
-    detail = "Validation failed: see `errors`."
-    return await answer(
-        connection, problem(status.HTTP_422_UNPROCESSABLE_CONTENT, detail, errors=errors)
-    )
+    error = {"loc": ["query", "cursor"], "msg": message, "type": "value_error"}
+    return await answer(connection, invalid([error]))
 
 
 def internal_error_response() -> JSONResponse:

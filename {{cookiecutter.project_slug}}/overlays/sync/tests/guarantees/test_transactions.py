@@ -137,7 +137,7 @@ def test_a_failed_flush_cannot_be_ignored(app: FastAPI, client: TestClient, db: 
 def test_a_failed_statement_cannot_be_ignored(
     app: FastAPI, client: TestClient, db: Database
 ) -> None:
-    """PostgreSQL would run the COMMIT as a ROLLBACK; elsewhere the first row is stored."""
+    """A server may run the COMMIT as a ROLLBACK; elsewhere the first row is stored."""
     row = {"name": "Lamp", "category": "light", "quantity": 1}
 
     @app.post("/probe", status_code=201)

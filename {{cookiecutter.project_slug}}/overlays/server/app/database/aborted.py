@@ -15,8 +15,8 @@ class AbortedTransactionError(InvalidRequestError):
 def refuse_to_commit_aborted(engine: Engine, aborts: Callable[[BaseException], bool]) -> None:
     """Raise at the COMMIT after an error that `aborts` a transaction, unless it was in a savepoint.
 
-    PostgreSQL runs that COMMIT as a ROLLBACK. MySQL and MariaDB have rolled back after a deadlock,
-    and run later statements in another transaction.
+    A server may run that COMMIT as a ROLLBACK, or may have rolled back at the error and run later
+    statements in another transaction.
     """
 
     def forget(connection: Connection, *_: object) -> None:
