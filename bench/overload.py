@@ -96,7 +96,10 @@ def main() -> None:
             )
             url = f"postgresql+{driver}:{server.address}".replace("/postgres?", "/overload?")
             with_probe(Path(rendered), project, environment, url)
-            with serving(project, environment, url, entrypoint="probe:app") as service:
+            # Of 20 connections, 10 are for requests that may write, as the slow query does.
+            with serving(
+                project, environment, url, entrypoint="probe:app", DATABASE_POOL_SIZE="20"
+            ) as service:
                 for name, rounds in measure(service).items():
                     served, slowest, live = map(statistics.median, zip(*rounds, strict=True))
                     print(
