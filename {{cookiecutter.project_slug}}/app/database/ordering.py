@@ -59,6 +59,7 @@ class Ordering:
         ]
         attributes = [attribute for attribute, _ in self.pairs]
         check_unique(attributes)
+        # The type of a tuple whose types are known at run time only.
         values: Any = GenericAlias(tuple, (str, bool, *map(type_of, attributes)))
         self.adapter = TypeAdapter[tuple[Any, ...]](values)
 

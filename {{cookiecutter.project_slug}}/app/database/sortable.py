@@ -22,7 +22,9 @@ def check_unique(attributes: Sequence[Attribute]) -> None:
     """Refuse an order in which two rows may have the same position."""
     table = attributes[-1].expression.table
     unique = [it for it in table.constraints if isinstance(it, UniqueConstraint)]
-    keys = [table.primary_key, *unique, *(it for it in table.indexes if it.unique)]
+    # An index with a condition is unique among some rows only.
+    whole = [it for it in table.indexes if not any("where" in key for key in it.dialect_kwargs)]
+    keys = [table.primary_key, *unique, *(it for it in whole if it.unique)]
     names = {it.expression.name for it in attributes}
     if not any(key.columns and {it.name for it in key.columns} <= names for key in keys):
         raise TypeError(

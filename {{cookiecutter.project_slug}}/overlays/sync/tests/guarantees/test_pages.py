@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import MetaData, Numeric, String, insert, select
+from sqlalchemy import Index, MetaData, Numeric, String, insert, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.database import Database, Descending, Ordering, Slice, read_page
@@ -49,6 +49,18 @@ class SampleEntry(Own):
     note: Mapped[str | None] = mapped_column(String(20))
     ratio: Mapped[float]
     lasts: Mapped[timedelta]
+
+
+class Other(DeclarativeBase):
+    """Of a table that is not created."""
+
+
+class SamplePartial(Other):
+    __tablename__ = "test_partial"
+    __table_args__ = (Index("uq_test_partial", "name", unique=True, sqlite_where=text("id > 0")),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(20))
 
 
 ROWS: list[dict[str, Any]] = [
@@ -147,13 +159,13 @@ def test_a_cursor_that_was_changed_or_is_of_another_list_is_rejected() -> None:
     other = ORDERINGS["key"].encode(SampleEntry(**ROWS[0]), backwards=False)
     tampered = [cursor[:number] + "A" + cursor[number + 1 :] for number in range(len(cursor))]
     wrong = ["", " ", cursor + "=", cursor + " ", cursor[:-1], cursor[4:], other, "é", "MQ"]
-    for text in [*wrong, *tampered]:
+    for candidate in [*wrong, *tampered]:
         try:
-            position = ordering.decode(text)
+            position = ordering.decode(candidate)
         except CursorError:
             continue
         # What still reads like a position of this list is one.
-        assert text == ordering.text_of((ordering.name, position.backwards, *position.values))
+        assert candidate == ordering.text_of((ordering.name, position.backwards, *position.values))
 
 
 def test_a_cursor_that_is_none_is_422(
@@ -190,6 +202,7 @@ def test_a_cursor_that_is_none_is_422(
         ((SampleEntry.id, SampleEntry.ratio), "ratio is Double"),
         ((SampleEntry.lasts, SampleEntry.id), "lasts is Duration"),
         ((SampleEntry.grade, SampleEntry.id), "grade is Enum"),
+        ((SamplePartial.name,), "name is not unique"),
         ((Product.category, Product.quantity), "quantity is not unique"),
     ],
 )
