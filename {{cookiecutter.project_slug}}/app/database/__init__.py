@@ -2,6 +2,7 @@
 
 from app.database.base import Base, Timestamped
 from app.database.bulk import store_rows
+from app.database.constraints import ConstraintError, explain
 from app.database.ordering import Descending, Ordering, Slice
 from app.database.pages import read_page
 from app.database.sessions import Database, connected
@@ -9,6 +10,7 @@ from app.database.units import WriteSession
 
 __all__ = [
     "Base",
+    "ConstraintError",
     "Database",
     "Descending",
     "Ordering",
@@ -16,6 +18,7 @@ __all__ = [
     "Timestamped",
     "WriteSession",
     "connected",
+    "explain",
     "read_page",
     "store_rows",
 ]

@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base
+from app.database import Base, explain
 
 NAME_LENGTH = 100
 CATEGORY_LENGTH = 50
@@ -20,3 +20,6 @@ class Item(Base):
     name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
     category: Mapped[str] = mapped_column(String(CATEGORY_LENGTH), index=True)
     quantity: Mapped[int]
+
+
+explain(Item, "uq_items_name", field="name", sentence="This name is taken.")

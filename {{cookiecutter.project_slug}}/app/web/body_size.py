@@ -3,7 +3,7 @@
 from fastapi import HTTPException, Response, status
 from starlette.types import Message, Receive
 
-from app.web.errors import problem
+from app.web.problems import problem
 
 DETAIL = "The body is larger than this service accepts."
 

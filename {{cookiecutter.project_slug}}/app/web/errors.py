@@ -4,8 +4,6 @@ Bodies contain no SQL, no values and no message of the database: the log has the
 """
 
 import logging
-from http.client import responses
-from typing import Any
 
 from fastapi import FastAPI, WebSocket, status
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
@@ -17,8 +15,10 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketState
 
 from app.database.admission import Overloaded
+from app.database.constraints import ConstraintError, Explanation, explanation_of
 from app.database.errors import Kind, describe, kind_of
 from app.database.ordering import CursorError
+from app.web.problems import INTERNAL_ERROR, invalid, problem
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ DETAIL = {
     status.HTTP_409_CONFLICT: "The request conflicts with existing data.",
     status.HTTP_422_UNPROCESSABLE_CONTENT: "The database cannot store these values.",
     status.HTTP_503_SERVICE_UNAVAILABLE: "The database cannot serve the request now: try again.",
-    status.HTTP_500_INTERNAL_SERVER_ERROR: "Something went wrong here; it has been logged.",
+    status.HTTP_500_INTERNAL_SERVER_ERROR: INTERNAL_ERROR,
 }
 
 # For a websocket that was already accepted.
@@ -44,20 +44,6 @@ STATUS_OF_KIND = {
     Kind.UNAVAILABLE: status.HTTP_503_SERVICE_UNAVAILABLE,
     Kind.INTERNAL_ERROR: status.HTTP_500_INTERNAL_SERVER_ERROR,
 }
-
-
-def problem(
-    code: int, detail: str, headers: dict[str, str] | None = None, **members: Any
-) -> JSONResponse:
-    """Build a problem details response; `members` extend its body."""
-    body = {"title": responses.get(code, "Error"), "status": code, "detail": detail, **members}
-    return JSONResponse(body, code, headers, media_type="application/problem+json")
-
-
-def invalid(errors: list[dict[str, Any]]) -> JSONResponse:
-    """Build the response to a request that fails validation."""
-    detail = "Validation failed: see `errors`."
-    return problem(status.HTTP_422_UNPROCESSABLE_CONTENT, detail, errors=errors)
 
 
 def request_name(connection: HTTPConnection) -> str:
@@ -83,8 +69,23 @@ async def on_database_error(connection: HTTPConnection, error: SQLAlchemyError) 
     line = (request_name(connection), code, describe(error))
     level = logging.ERROR if bug else logging.WARNING
     logger.log(level, "%s returns %d: %s", *line, exc_info=error if bug else None)
+    if explanation := explanation_of(error):
+        return await answer(connection, explained(code, explanation))
     headers = {"Retry-After": "1"} if kind is Kind.UNAVAILABLE else None
     return await answer(connection, problem(code, DETAIL[code], headers))
+
+
+async def on_constraint_error(
+    connection: HTTPConnection, error: ConstraintError
+) -> Response | None:
+    """Respond to a conflict that a query has found, like to one that the database has found."""
+    return await answer(connection, explained(status.HTTP_409_CONFLICT, error.explanation))
+
+
+def explained(code: int, explanation: Explanation) -> JSONResponse:
+    """Build the response to values that a constraint rejects."""
+    error = {"loc": ["body", explanation.field], "msg": explanation.sentence, "type": "constraint"}
+    return problem(code, explanation.sentence, errors=[error])
 
 
 async def on_overload(connection: HTTPConnection, _error: Overloaded) -> Response | None:
@@ -124,19 +125,6 @@ async def on_cursor_error(connection: HTTPConnection, _error: CursorError) -> Re
     return await answer(connection, invalid([error]))
 
 
-def internal_error_response() -> JSONResponse:
-    """Build the response to an unexpected exception; the server logs its traceback.
-
-    The server then closes the connection. Without the header, a client would send its next
-    request on that connection and lose it.
-    """
-    return problem(
-        status.HTTP_500_INTERNAL_SERVER_ERROR,
-        DETAIL[status.HTTP_500_INTERNAL_SERVER_ERROR],
-        {"Connection": "close"},
-    )
-
-
 def install(app: FastAPI) -> None:
     """Register the exception handlers."""
     app.exception_handler(HTTPException)(on_http_exception)
@@ -145,3 +133,4 @@ def install(app: FastAPI) -> None:
     app.exception_handler(SQLAlchemyError)(on_database_error)
     app.exception_handler(Overloaded)(on_overload)
     app.exception_handler(CursorError)(on_cursor_error)
+    app.exception_handler(ConstraintError)(on_constraint_error)

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request, Response, status
 
 from app.database import Database
-from app.web.errors import problem
 from app.web.openapi import NotReady, Ready
+from app.web.problems import problem
 
 router = APIRouter(prefix="/health", tags=["health"])
 

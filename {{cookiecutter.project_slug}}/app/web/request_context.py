@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.web.body_size import BodyTooLarge, limit_body, too_large_response
-from app.web.errors import internal_error_response
+from app.web.problems import internal_error_response
 from app.web.response import Answer
 
 logger = structlog.get_logger()

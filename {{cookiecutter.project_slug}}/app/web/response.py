@@ -3,7 +3,7 @@
 from fastapi import Response, status
 from starlette.types import Message, Receive, Scope, Send
 
-from app.web.errors import problem
+from app.web.problems import problem
 
 
 class Answer:

@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import Enum, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, Timestamped
+from app.database import Base, Timestamped, explain
 from app.users.encryption import Encrypted
 
 
@@ -30,3 +30,6 @@ class User(Timestamped, Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     phone: Mapped[str | None] = mapped_column(Encrypted)
     newsletter: Mapped[bool] = mapped_column(default=False)
+
+
+explain(User, "uq_users_email", field="email", sentence="This e-mail address is taken.")

@@ -24,6 +24,8 @@ def test_an_email_address_is_unique(client: TestClient) -> None:
     sign_up(client)
     response = client.post("/users", json={"email": "ann@example.com"})
     assert response.status_code == 409
+    assert response.json()["detail"] == "This e-mail address is taken."
+    assert response.json()["errors"][0]["loc"] == ["body", "email"]
 
 
 def test_a_token_is_required(client: TestClient) -> None:

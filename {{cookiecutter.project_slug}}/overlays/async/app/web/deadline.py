@@ -8,7 +8,7 @@ from fastapi import HTTPException, status
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.web.errors import problem
+from app.web.problems import problem
 
 logger = logging.getLogger(__name__)
 

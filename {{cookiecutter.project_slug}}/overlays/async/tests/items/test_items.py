@@ -82,6 +82,7 @@ async def test_a_name_is_unique(client: AsyncClient) -> None:
     await client.post("/items", json=LAMP)
     again = await client.post("/items", json=LAMP)
     assert again.status_code == 409
+    assert again.json()["errors"][0]["loc"] == ["body", "name"]
     assert again.headers["content-type"] == "application/problem+json"
     assert "Lamp" not in again.text
 

@@ -49,11 +49,15 @@ def error_code(error: BaseException | None) -> str | None:
     return code
 
 
+def constraint_name(error: BaseException | None) -> str | None:
+    """Return the name of the constraint that an error is about."""
+    cause = getattr(error, "__cause__", None)
+    return getattr(error, "constraint_name", None) or getattr(cause, "constraint_name", None)
+
+
 def error_summary(error: BaseException | None) -> str:
     """Describe an error without values of rows: its SQLSTATE, and the name of the constraint."""
-    cause = getattr(error, "__cause__", None)
-    constraint = getattr(error, "constraint_name", None) or getattr(cause, "constraint_name", None)
-    return " ".join(filter(None, [error_code(error), constraint]))
+    return " ".join(filter(None, [error_code(error), constraint_name(error)]))
 
 
 def prepare(engine: Engine) -> None:

@@ -57,10 +57,14 @@ def error_code(error: BaseException | None) -> str | None:
     return code
 
 
+def constraint_name(error: BaseException | None) -> str | None:
+    """Return the name of the constraint that an error is about."""
+    return getattr(getattr(error, "diag", None), "constraint_name", None)
+
+
 def error_summary(error: BaseException | None) -> str:
     """Describe an error without values of rows: its SQLSTATE, and the name of the constraint."""
-    constraint = getattr(getattr(error, "diag", None), "constraint_name", None)
-    return " ".join(filter(None, [error_code(error), constraint]))
+    return " ".join(filter(None, [error_code(error), constraint_name(error)]))
 
 
 def prepare(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """Connects this service to MySQL or MariaDB."""
 
+import re
 #% if cookiecutter.driver == "aiomysql"
 import ssl
 #% endif
@@ -18,6 +19,11 @@ from app.database.dialect import ABORTING_CODES, needs_new_connection
 from app.database.finite import convert_nan_error
 from app.database.ping import ping_if_idle
 from app.settings import Settings
+
+CONSTRAINT = re.compile(
+    r"for key '([^']*)'$|CONSTRAINT `([^`]*)` FOREIGN KEY"
+    r"|CONSTRAINT `([^`]*)` failed for|^Check constraint '([^']*)' is violated"
+)
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
@@ -57,11 +63,16 @@ def error_code(error: BaseException | None) -> int | None:
     return code if isinstance(code, int) else None  # errors that the driver itself raises have none
 
 
-def error_summary(error: BaseException | None) -> str:
-    """Describe an error without values of rows: its number.
+def constraint_name(error: BaseException | None) -> str | None:
+    """Return the name of the constraint of an error: in the message, after the client's value."""
+    message = error.args[1] if error is not None and len(error.args) > 1 else ""
+    found = CONSTRAINT.search(message) if isinstance(message, str) else None
+    name = next(filter(None, found.groups()), None) if found else None
+    return name and name.rpartition(".")[2]  # without the table
 
-    Only the message has the name of the constraint, and it also quotes the value.
-    """
+
+def error_summary(error: BaseException | None) -> str:
+    """Describe an error without values of rows: its number, for the message quotes values."""
     code = error_code(error)
     return str(code) if isinstance(code, int) else ""
 

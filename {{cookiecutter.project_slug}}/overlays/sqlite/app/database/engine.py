@@ -34,10 +34,15 @@ def error_code(error: BaseException | None) -> str | None:
     return getattr(error, "sqlite_errorname", None)
 
 
+def constraint_name(error: BaseException | None) -> str | None:
+    """Return the constraint that an error is about: its name, or the columns of a unique one."""
+    _, _, constraint = str(error).partition(" constraint failed: ")
+    return constraint or None
+
+
 def error_summary(error: BaseException | None) -> str:
     """Describe an error without values of rows: its name, and the columns or the constraint."""
-    _, _, constraint = str(error).partition(" constraint failed: ")
-    return " ".join(filter(None, [error_code(error), constraint]))
+    return " ".join(filter(None, [error_code(error), constraint_name(error)]))
 
 
 def prepare(engine: Engine) -> None:
