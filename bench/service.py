@@ -96,7 +96,8 @@ def apps(folder: Path, variant: Combination, python: str, url: str, pool: int = 
         "from app.items.schemas import ItemRead\nfrom app.main import app\n" + probe
     )
     shared = {"DATABASE_POOL_SIZE": str(pool)}
-    ours = shared | {
+    ours = {
+        "DATABASE_POOL_SIZE": str(2 * pool),  # half for reads and half for writes
         "DATABASE_URL": url,
         "DATABASE_MAX_WAITING": "1000",
         "ENVIRONMENT": "production",
