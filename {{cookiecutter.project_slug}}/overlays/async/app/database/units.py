@@ -43,9 +43,10 @@ class UnitsOfWork:
     ) -> T:
         """Run `work` in one transaction, and retry it after a transient error.
 
-        It waits for a connection like `unit`. After a serialization failure or a deadlock, `work` runs again with a new session, up to
-        `attempts` times in total, after a pause with full jitter (up to 20 ms, doubled each time).
-        So `work` must change nothing but the database. The last error is raised unchanged.
+        It waits for a connection like `unit`. After a serialization failure or a deadlock, `work`
+        runs again with a new session, up to `attempts` times in total, after a pause with full
+        jitter (up to 20 ms, doubled each time). So `work` must change nothing but the database.
+        The last error is raised unchanged.
         """
         attempt = 0
         async with self.unit_slots:
