@@ -199,7 +199,7 @@ def mistype(project: Path) -> None:
 
 def drift(project: Path) -> None:
     models = project / "app/items/models.py"
-    models.write_text(models.read_text().replace(", unique=True", ""))
+    models.write_text(models.read_text().replace(", index=True", ""))
 
 
 def require(project: Path) -> None:

@@ -91,7 +91,8 @@ def test_a_new_migration_is_complete_and_clean(
     prepare(projects[tried], project, environment, url)
     models = project / "app/items/models.py"
     text = models.read_text()
-    for changed in (text.replace(", unique=True", ""), text):
+    without, _, _ = text.replace(", unique=True", "").partition("\n\nexplain(")
+    for changed in (without, text):
         assert changed != models.read_text()
         models.write_text(changed)
         before = {*(project / "migrations/versions").glob("*.py")}
