@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
 from app.database.engine import constraint_name
+from app.database.sortable import unique_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,7 @@ def explain(model: type[DeclarativeBase], name: str, *, field: str, sentence: st
     Raises `ValueError` if the model has none of this name.
     """
     table = model.metadata.tables[str(model.__table__)]
-    unique = [it for it in table.constraints if isinstance(it, UniqueConstraint)]
-    unique += [it for it in table.indexes if it.unique]  # type: ignore[misc]
+    unique = unique_keys(table)
     names = {str(it.name) for it in [*table.constraints, *unique]}
     if name not in names:
         raise ValueError(f"{table} has no constraint {name}: it has {', '.join(sorted(names))}")

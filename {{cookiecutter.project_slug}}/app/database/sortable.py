@@ -7,7 +7,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, NaiveDatetime
-from sqlalchemy import BigInteger, Enum, Integer, SmallInteger, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Enum,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database.types import UtcDateTime
@@ -18,13 +27,18 @@ SORTABLE = (bool, date, Decimal, int, str, UUID)  # a datetime is a date
 BITS = {SmallInteger: 15, BigInteger: 63, Integer: 31}
 
 
+def unique_keys(table: Table) -> list[UniqueConstraint | Index]:
+    """Return the unique constraints and the unique indexes of a table."""
+    constraints = [it for it in table.constraints if isinstance(it, UniqueConstraint)]
+    return [*constraints, *(it for it in table.indexes if it.unique)]
+
+
 def check_unique(attributes: Sequence[Attribute]) -> None:
     """Refuse an order in which two rows may have the same position."""
     table = attributes[-1].expression.table
-    unique = [it for it in table.constraints if isinstance(it, UniqueConstraint)]
     # An index with a condition is unique among some rows only.
-    whole = [it for it in table.indexes if not any("where" in key for key in it.dialect_kwargs)]
-    keys = [table.primary_key, *unique, *(it for it in whole if it.unique)]
+    unique = [it for it in unique_keys(table) if not any("where" in key for key in it.kwargs)]
+    keys = [table.primary_key, *unique]
     names = {it.expression.name for it in attributes}
     if not any(key.columns and {it.name for it in key.columns} <= names for key in keys):
         raise TypeError(

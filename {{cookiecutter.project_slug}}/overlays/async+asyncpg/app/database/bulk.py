@@ -7,6 +7,7 @@ import asyncpg
 from sqlalchemy import insert, text
 from sqlalchemy.orm import DeclarativeBase
 
+from app.database.aborted import ABORTED
 from app.database.copying import VALUE_ERRORS, as_database_error, copy_of
 from app.database.units import WriteSession
 
@@ -38,4 +39,5 @@ async def store_rows(
             records=copy.records,
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, *VALUE_ERRORS) as error:
+        connection.info[ABORTED] = True  # the engine does not see this error
         raise as_database_error(error, copy.statement) from error

@@ -7,6 +7,7 @@ import psycopg
 from sqlalchemy import insert, text
 from sqlalchemy.orm import DeclarativeBase
 
+from app.database.aborted import ABORTED
 from app.database.copying import VALUE_ERRORS, as_database_error, copy_of
 from app.database.units import WriteSession
 
@@ -35,4 +36,5 @@ async def store_rows(
             for record in copy.records:
                 await stream.write_row(record)
     except (psycopg.Error, *VALUE_ERRORS) as error:
+        connection.info[ABORTED] = True  # the engine does not see this error
         raise as_database_error(error, copy.statement) from error

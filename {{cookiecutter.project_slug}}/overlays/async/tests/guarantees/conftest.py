@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import (
     Column,
+    Connection,
     Float,
     ForeignKey,
     Integer,
@@ -39,6 +40,16 @@ def delay_connections(db: Database, seconds: float) -> None:
 
     for engine in (db.engine.sync_engine, db.reader_engine.sync_engine):
         event.listen(engine, "connect", wait)
+
+
+def delay_next_statement(db: Database, seconds: float) -> None:
+    """Make the next statement on the writers' engine take this many seconds."""
+
+    def wait(connection: Connection, *_: object) -> None:
+        driver: Any = connection.connection.dbapi_connection
+        driver.run_async(lambda _: asyncio.sleep(seconds))
+
+    event.listen(db.engine.sync_engine, "before_cursor_execute", wait, once=True)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from httpx2 import AsyncClient
 from sqlalchemy import Table, func, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database import Database
+from app.database import Database, store_rows
 from app.database.managed import ManagedTransactionError
 from app.dependencies import ReaderDep, SessionDep
 from tests.dialect import FAIL_AT_COMMIT, PAUSE
@@ -136,8 +136,9 @@ async def test_a_failed_flush_cannot_be_ignored(
     assert await count_products(db) == 0
 
 
+@pytest.mark.parametrize("bulk", [False, True], ids=["insert", "store_rows"])
 async def test_a_failed_statement_cannot_be_ignored(
-    app: FastAPI, client: AsyncClient, db: Database
+    app: FastAPI, client: AsyncClient, db: Database, *, bulk: bool
 ) -> None:
     """A server may run the COMMIT as a ROLLBACK; elsewhere the first row is stored."""
     row = {"name": "Lamp", "category": "light", "quantity": 1}
@@ -145,8 +146,11 @@ async def test_a_failed_statement_cannot_be_ignored(
     @app.post("/probe", status_code=201)
     async def probe(session: SessionDep) -> None:
         await session.execute(insert(Product).values(row))
-        with suppress(IntegrityError):
-            await session.execute(insert(Product).values(row))
+        with suppress(DBAPIError):
+            if bulk:
+                await store_rows(session, Product, [row])
+            else:
+                await session.execute(insert(Product).values(row))
 
     response = await client.post("/probe")
     assert response.status_code in {201, 500}

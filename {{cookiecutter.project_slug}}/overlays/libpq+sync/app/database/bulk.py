@@ -17,6 +17,7 @@ import psycopg
 from sqlalchemy import insert, text
 from sqlalchemy.orm import DeclarativeBase
 
+from app.database.aborted import ABORTED
 from app.database.copying import VALUE_ERRORS, as_database_error, copy_of
 from app.database.units import WriteSession
 
@@ -66,6 +67,7 @@ def store_rows(
         with driver.cursor() as cursor:
             cursor.copy_expert(copy.statement, StringIO(lines))
     except (psycopg2.Error, *VALUE_ERRORS) as error:
+        connection.info[ABORTED] = True  # the engine does not see this error
         raise as_database_error(error, copy.statement) from error
     #% else
     try:
@@ -73,5 +75,6 @@ def store_rows(
             for record in copy.records:
                 stream.write_row(record)
     except (psycopg.Error, *VALUE_ERRORS) as error:
+        connection.info[ABORTED] = True  # the engine does not see this error
         raise as_database_error(error, copy.statement) from error
     #% endif

@@ -50,8 +50,8 @@ def list_items(
     category: Annotated[Category | None, Query()] = None,
 ) -> Page[ItemRead]:
     """Read a page; the next one begins at `next_cursor`."""
-    found = service.list_items(reader, limit=limit, cursor=cursor, category=category)
-    return page_of(ItemRead, found)
+    page = service.list_items(reader, limit=limit, cursor=cursor, category=category)
+    return page_of(ItemRead, page)
 
 
 @router.get("/{item_id}", response_model=ItemRead, responses=problems(404))

@@ -42,6 +42,15 @@ def delay_connections(db: Database, seconds: float) -> None:
         event.listen(engine, "connect", wait)
 
 
+def delay_next_statement(db: Database, seconds: float) -> None:
+    """Make the next statement on the writers' engine take this many seconds."""
+
+    def wait(*_: object) -> None:
+        time.sleep(seconds)
+
+    event.listen(db.engine, "before_cursor_execute", wait, once=True)
+
+
 @contextmanager
 def broken_connections(db: Database, error: Exception) -> Generator[None]:
     """Make each new connection of the pool raise this error while it opens."""

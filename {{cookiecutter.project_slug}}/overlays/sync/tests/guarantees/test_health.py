@@ -10,7 +10,7 @@ from app.settings import Settings
 from app.web import health
 from tests.conftest import ClientOf, at_once
 from tests.dialect import UNREACHABLE
-from tests.guarantees.conftest import broken_connections, delay_connections
+from tests.guarantees.conftest import broken_connections, delay_connections, delay_next_statement
 from tests.guarantees.products import create_app
 
 
@@ -45,6 +45,22 @@ def test_readiness_waits_for_a_slow_connection(
     late = client.get("/health/ready")
     assert late.status_code == 200
     assert "Connections in pool: 1 Current Overflow: -4 " in db.engine.pool.status()  # of 5
+
+
+@pytest.mark.commits
+def test_an_attempt_that_never_ends_is_abandoned(
+    client: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "TIMEOUT", 0.2)
+    monkeypatch.setattr(db.probe, "limit", 0.5)
+    delay_next_statement(db, 2.0)
+    early = client.get("/health/ready")
+    assert early.status_code == 503
+    time.sleep(0.5)
+    monkeypatch.setattr(health, "TIMEOUT", 1.0)
+    late = client.get("/health/ready")
+    assert late.status_code == 200
+    time.sleep(1.5)  # the abandoned attempt returns its connection
 
 
 @pytest.mark.commits

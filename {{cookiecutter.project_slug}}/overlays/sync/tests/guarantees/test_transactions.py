@@ -9,10 +9,10 @@ from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from sqlalchemy import Table, func, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from app.database import Database
+from app.database import Database, store_rows
 from app.database.managed import ManagedTransactionError
 from app.dependencies import ReaderDep, SessionDep
 from tests.dialect import FAIL_AT_COMMIT, PAUSE
@@ -134,8 +134,9 @@ def test_a_failed_flush_cannot_be_ignored(app: FastAPI, client: TestClient, db: 
     assert count_products(db) == 0
 
 
+@pytest.mark.parametrize("bulk", [False, True], ids=["insert", "store_rows"])
 def test_a_failed_statement_cannot_be_ignored(
-    app: FastAPI, client: TestClient, db: Database
+    app: FastAPI, client: TestClient, db: Database, *, bulk: bool
 ) -> None:
     """A server may run the COMMIT as a ROLLBACK; elsewhere the first row is stored."""
     row = {"name": "Lamp", "category": "light", "quantity": 1}
@@ -143,8 +144,11 @@ def test_a_failed_statement_cannot_be_ignored(
     @app.post("/probe", status_code=201)
     def probe(session: SessionDep) -> None:
         session.execute(insert(Product).values(row))
-        with suppress(IntegrityError):
-            session.execute(insert(Product).values(row))
+        with suppress(DBAPIError):
+            if bulk:
+                store_rows(session, Product, [row])
+            else:
+                session.execute(insert(Product).values(row))
 
     response = client.post("/probe")
     assert response.status_code in {201, 500}
