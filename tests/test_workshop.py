@@ -21,7 +21,7 @@ OWN_TESTS = [  # the sync tests have the same names
 ]
 # The project's own tests run on one database, the workshop's on another, with the same driver.
 TWICE = ("mysql+pymysql", "mariadb+asyncmy")
-ROUTERS = ["users.router", "products.router", "orders.streams", "orders.router"]
+ROUTERS = ["users.router", "products.router", "orders.streams", "orders.router", "orders.labels"]
 
 # The tests of the workshop again, with real transactions.
 COMMITTING = """
@@ -122,4 +122,7 @@ def test_a_project_with_the_workshop_passes_its_checks(
         assert listed["number"] in client.get("/orders/export").text
         run(environment / "python", "-m", "app.commands.send_orders", cwd=project, DATABASE_URL=url)
         assert client.get(f"/orders/{order['id']}").json()["status"] == "sent"
-        assert "Pack it" in execute(project, environment, url, "SELECT text FROM tasks")
+        label = client.post(f"/orders/{order['id']}/label").json()["label"]
+        tasks = execute(project, environment, url, "SELECT text FROM tasks")
+        assert "Pack it" in tasks
+        assert f"Print {label}" in tasks

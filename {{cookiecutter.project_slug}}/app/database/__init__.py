@@ -6,7 +6,7 @@ from app.database.constraints import ConstraintError, explain
 from app.database.ordering import Descending, Ordering, Slice
 from app.database.pages import read_page
 from app.database.sessions import Database, connected
-from app.database.units import WriteSession
+from app.database.units import UnitsOfWork, WriteSession
 
 __all__ = [
     "Base",
@@ -16,6 +16,7 @@ __all__ = [
     "Ordering",
     "Slice",
     "Timestamped",
+    "UnitsOfWork",
     "WriteSession",
     "connected",
     "explain",

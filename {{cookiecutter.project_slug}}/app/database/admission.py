@@ -25,6 +25,11 @@ class Queue:
         return self.semaphore.statistics().tasks_waiting
 
     @property
+    def full(self) -> bool:
+        """Whether all slots are taken and no more requests may be queued."""
+        return self.semaphore.value == 0 and self.waiting >= self.max_waiting
+
+    @property
     def free(self) -> int:
         """The number of free slots."""
         return self.semaphore.value
@@ -32,7 +37,7 @@ class Queue:
     @asynccontextmanager
     async def slot(self) -> AsyncGenerator[None]:
         """Hold a slot, or raise `Overloaded` immediately if the queue is full."""
-        if self.semaphore.value == 0 and self.waiting >= self.max_waiting:
+        if self.full:
             raise Overloaded
         async with self.semaphore:
             yield

@@ -18,6 +18,10 @@ from app.logs.tracebacks import format_exception
 from app.settings import Settings
 
 
+class LoggedError(Exception):
+    """An error that already has its line in the log: the server's own line is left out."""
+
+
 def configure(settings: Settings) -> None:
     """Send all logs of this process, including the server's, to standard error."""
     facts: list[Processor] = [
@@ -66,7 +70,7 @@ def configure(settings: Settings) -> None:
                 "output": {
                     "class": "logging.StreamHandler",
                     "formatter": "line",
-                    "filters": [] if settings.database_echo else [hide_values],
+                    "filters": [is_new] if settings.database_echo else [is_new, hide_values],
                 },
             },
             "root": {"handlers": ["output"], "level": settings.log_level},
@@ -84,6 +88,11 @@ def drop_color_message(_logger: WrappedLogger, _method: str, event: EventDict) -
     """Remove the colored copy of the message that uvicorn adds."""
     event.pop("color_message", None)
     return event
+
+
+def is_new(record: logging.LogRecord) -> bool:
+    """Return whether a line is not about a `LoggedError`."""
+    return not (record.exc_info and isinstance(record.exc_info[1], LoggedError))
 
 
 def hide_values(record: logging.LogRecord) -> bool:

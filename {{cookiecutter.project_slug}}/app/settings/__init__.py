@@ -34,10 +34,10 @@ class Settings(BaseSettings):
     database_url: Annotated[URL, NoDecode, BeforeValidator(parse_url)] = DEFAULT_URL
     database_pool_size: int = Field(default=10, ge=1, description="Connections for requests")
     database_reader_connections: int | None = Field(
-        default=None, ge=1, description="Connections for requests that only read; none: half"
+        default=None, ge=1, description="Connections for ReaderDep; none: half of the pool size"
     )
     database_max_overflow: int = Field(
-        default=5, ge=0, description="Connections outside requests, at least 3"
+        default=5, ge=0, description="Connections for units of work and readiness, at least 3"
     )
     database_pool_timeout: int = Field(
         default=5, ge=1, description="Seconds to wait for a pooled or a new connection"
@@ -82,24 +82,34 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property
-    def unit_connections(self) -> int:
-        """Connections of units of work; two more outside requests: readiness, a reader."""
+    def short_connections(self) -> int:
+        """Connections that are held only for a short time; one more is for readiness."""
         total = self.database_pool_size + self.database_max_overflow
-        return min(max(3, self.database_max_overflow), total - 2) - 2
+        return min(max(3, self.database_max_overflow), total - 2) - 1
+
+    @property
+    def reading_connections(self) -> int:
+        """Connections of `db.reading()`."""
+        return self.short_connections // 2
+
+    @property
+    def unit_connections(self) -> int:
+        """Connections of units of work: `db.unit()`, `db.run` and background tasks."""
+        return self.short_connections - self.reading_connections
 
     @property
     def request_connections(self) -> int:
-        """Connections of requests: all that are not reserved for other work."""
-        return self.database_pool_size + self.database_max_overflow - self.unit_connections - 2
+        """Connections of sessions that requests keep open: the rest."""
+        return self.database_pool_size + self.database_max_overflow - self.short_connections - 1
 
     @property
     def reader_connections(self) -> int:
-        """Connections of requests that only read."""
+        """Connections of `ReaderDep`."""
         return self.database_reader_connections or self.request_connections // 2
 
     @property
     def writer_connections(self) -> int:
-        """Connections of requests that may write."""
+        """Connections of `SessionDep`."""
         return self.request_connections - self.reader_connections
 
     @model_validator(mode="after")
@@ -109,8 +119,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"DATABASE_POOL_SIZE={self.database_pool_size} and"
                 f" DATABASE_MAX_OVERFLOW={self.database_max_overflow} are too few connections:"
-                " together at least 5. Requests that write, requests that read, units of work,"
-                " readers outside requests and the readiness probe need one each"
+                " together at least 5. SessionDep, ReaderDep, db.unit(), db.reading() and the"
+                " readiness probe need one each"
             )
         if self.writer_connections < 1:
             raise ValueError(

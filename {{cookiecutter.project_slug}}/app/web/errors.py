@@ -23,6 +23,7 @@ from app.web.problems import INTERNAL_ERROR, invalid, problem
 logger = logging.getLogger(__name__)
 
 BUSY = "The service is busy: try again in a moment."
+STORED = "The request failed after a part of it was stored."
 
 DETAIL = {
     status.HTTP_409_CONFLICT: "The request conflicts with existing data.",
@@ -64,15 +65,25 @@ async def answer(connection: HTTPConnection, response: Response) -> Response | N
 
 async def on_database_error(connection: HTTPConnection, error: SQLAlchemyError) -> Response | None:
     """Respond to a database error."""
-    kind = kind_of(error)
-    code, bug = STATUS_OF_KIND[kind], kind is Kind.INTERNAL_ERROR
-    line = (request_name(connection), code, describe(error))
+    bug = kind_of(error) is Kind.INTERNAL_ERROR
+    response = database_problem(connection, error)
+    line = (request_name(connection), response.status_code, describe(error))
     level = logging.ERROR if bug else logging.WARNING
     logger.log(level, "%s returns %d: %s", *line, exc_info=error if bug else None)
+    return await answer(connection, response)
+
+
+def database_problem(connection: HTTPConnection, error: SQLAlchemyError) -> JSONResponse:
+    """Build the response to a database error."""
+    kind = kind_of(error)
+    code = STATUS_OF_KIND[kind]
     if explanation := explanation_of(error):
-        return await answer(connection, explained(code, explanation))
-    headers = {"Retry-After": "1"} if kind is Kind.UNAVAILABLE else None
-    return await answer(connection, problem(code, DETAIL[code], headers))
+        return explained(code, explanation)
+    if kind is not Kind.UNAVAILABLE:
+        return problem(code, DETAIL[code])
+    if hasattr(connection.state, "stored"):  # by a unit of work: do not ask to try again
+        return problem(status.HTTP_500_INTERNAL_SERVER_ERROR, STORED)
+    return problem(code, DETAIL[code], {"Retry-After": "1"})
 
 
 async def on_constraint_error(

@@ -16,6 +16,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from app.web.body_size import BodyTooLarge, limit_body, too_large_response
 from app.web.problems import internal_error_response
 from app.web.response import Answer
+from app.web.streams import cut, reason
 
 logger = structlog.get_logger()
 
@@ -63,12 +64,16 @@ class RequestContext:
         self.in_flight: dict[int, tuple[str, str]] = {}  # the name for the log, and the request id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request with the id from its `X-Request-ID` header, or a new one."""
+        """Serve a request; pass on websockets and the lifespan."""
+        if scope["type"] == "http":
+            await self.serve(scope, receive, send)
+            return
         if scope["type"] == "lifespan":
             receive = partial(self.log_cancelled_requests, receive)
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        await self.app(scope, receive, send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request with the id from its `X-Request-ID` header, or a new one."""
         # Behind a proxy that adds a prefix, the path begins with `root_path`.
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         headers = dict(scope["headers"])
@@ -86,14 +91,18 @@ class RequestContext:
             too_large = declared.isdigit() and int(declared) > self.max_body_size
             app = self.too_large if too_large else self.app
             await app(scope, limit_body(receive, self.max_body_size), answer.send)
+            await answer.finish()
         except BodyTooLarge:  # an inner middleware read the body
             if answer.code:
                 raise
             await self.too_large(scope, receive, answer.send)
-        except Exception:
+        except Exception as error:
             if not answer.code:
                 await self.internal_error(scope, receive, answer.send)
-            raise
+            if not answer.code or answer.complete:
+                raise
+            end, log = " was cut", partial(logger.error, **reason(error))
+            await cut(answer, scope, error)
         except asyncio.CancelledError:
             answer.code, end, log = None, " was cancelled", logger.warning
             raise

@@ -16,12 +16,16 @@ class Answer:
         self.scope, self.receive, self.send_on = scope, receive, send
         self.extra = extra
         self.code: int | None = 0  # until the response begins
+        self.headers: list[tuple[bytes, bytes]] = []
         self.plain: Message | None = None  # the start of a plain-text error
+        self.streams = self.complete = False
+        self.last: Message | None = None  # the end of server-sent events
 
     async def send(self, message: Message) -> None:
         """Send a message; a plain-text error of a middleware becomes problem details."""
         if message["type"] == "http.response.start":
             self.code = code = message["status"]
+            self.headers = message["headers"]
             if code >= status.HTTP_400_BAD_REQUEST and is_plain_text_error(self.scope, message):
                 self.plain = message  # sent with its body
                 return
@@ -35,7 +39,24 @@ class Answer:
             self.plain = None
             await response(self.scope, self.receive, self.send)
             return
+        elif message.get("more_body"):
+            self.streams = True
+        elif self.streams and self.has_events():
+            self.last = message  # sent by `finish`, unless an error event is the last one
+            return
+        else:
+            self.complete = True
         await self.send_on(message)
+
+    async def finish(self) -> None:
+        """End server-sent events: only after them FastAPI raises the errors of the endpoint."""
+        if self.last is not None:
+            await self.send_on(self.last)
+
+    def has_events(self) -> bool:
+        """Return whether the response consists of server-sent events."""
+        kind = dict(self.headers).get(b"content-type", b"")
+        return kind.startswith(b"text/event-stream")
 
 
 def is_plain_text_error(scope: Scope, start: Message) -> bool:

@@ -1,4 +1,4 @@
-"""What the route of a request depends on."""
+"""The route of a request: its name, and what it depends on."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,15 +7,31 @@ from fastapi.dependencies.models import Dependant
 from starlette.requests import HTTPConnection
 
 
-def route_depends_on(call: Callable[..., Any], request: HTTPConnection) -> bool:
-    """Return whether the route, or a router that includes it, depends on a function."""
+def route_of(request: HTTPConnection) -> Any:
+    """Return the route of a request, with what the routers that include it add."""
     route = request.scope.get("route")
-    # FastAPI stores here the route with the dependencies of the routers that include it. The key is
-    # not documented; `test_admission.py` fails without it.
+    # FastAPI stores the included route here. The key is not documented; `test_admission.py` fails
+    # without it.
     included = request.scope.get("fastapi", {}).get("effective_route_context")
     if included is not None and included.original_route is route:
-        route = included
-    dependant = getattr(route, "dependant", None)
+        return included
+    return route
+
+
+def route_name(request: HTTPConnection) -> str:
+    """Name the route of a request for the log, such as GET /items/{item_id}."""
+    path = getattr(route_of(request), "path", request.url.path)
+    return f"{request.scope.get('method', 'WEBSOCKET')} {path}"
+
+
+def sends_events(request: HTTPConnection) -> bool:
+    """Return whether a request gets server-sent events: FastAPI begins these early."""
+    return getattr(route_of(request), "is_sse_stream", False)
+
+
+def route_depends_on(call: Callable[..., Any], request: HTTPConnection) -> bool:
+    """Return whether the route, or a router that includes it, depends on a function."""
+    dependant = getattr(route_of(request), "dependant", None)
     return dependant is not None and depends_on(call, dependant)
 
 

@@ -1,4 +1,4 @@
-"""The session of a request: `SessionDep` and `ReaderDep`."""
+"""The database of a request: `SessionDep`, `ReaderDep`, and `DatabaseDep` for slow work."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,18 +10,20 @@ from starlette.requests import HTTPConnection
 
 from app.database import Database, WriteSession
 from app.web.deadline import lift_deadline
-from app.web.routes import route_depends_on
+from app.web.held import opened
+from app.web.routes import route_depends_on, sends_events
+from app.web.units import RequestDatabase
 
 
 async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
-    if hasattr(request.state, "transaction"):  # `get_reader` opened it and ends it
-        yield request.state.transaction
+    if hasattr(request.state, "session"):  # `get_reader` opened it and ends it
+        yield request.state.session
         return
     db: Database = request.state.db
     async with db.writer_queue.slot(), db.transaction() as session:
-        request.state.transaction = session
-        yield session
+        with opened(request, session, db.hold_limit):
+            yield session
         lift_deadline(request)
 
 
@@ -37,8 +39,26 @@ async def get_reader(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:
         return
     db: Database = request.state.db
     async with db.reader_queue.slot(), db.readers() as reader:
-        yield reader
+        with opened(request, reader, db.hold_limit):
+            yield reader
+
+
+async def get_database(request: HTTPConnection) -> AsyncGenerator[RequestDatabase]:
+    """Short units of work: the request holds a connection only within each."""
+    db: Database = request.state.db
+    if sends_events(request):
+        request.state.responding = True
+    yield RequestDatabase(
+        managed=db.managed,
+        readers=db.readers,
+        unit_slots=db.unit_slots,
+        reading_slots=db.reading_slots,
+        hold_limit=db.hold_limit,
+        connection=request,
+    )
+    request.state.responding = True
 
 
 SessionDep = Annotated[WriteSession, Depends(get_session, scope="function")]
 ReaderDep = Annotated[AsyncSession, Depends(get_reader, scope="function")]
+DatabaseDep = Annotated[RequestDatabase, Depends(get_database, scope="function")]

@@ -1,4 +1,4 @@
-"""The session of a request: `SessionDep` and `ReaderDep`."""
+"""The database of a request: `SessionDep`, `ReaderDep`, and `DatabaseDep` for slow work."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -14,7 +14,9 @@ from starlette.requests import HTTPConnection
 from app.database import Database, WriteSession
 from app.database.managed import finish
 from app.web.deadline import check_deadline
-from app.web.routes import route_depends_on
+from app.web.held import opened
+from app.web.routes import route_depends_on, sends_events
+from app.web.units import RequestDatabase
 
 S = TypeVar("S", bound=Session)
 
@@ -34,18 +36,18 @@ async def ended_in_thread(context: AbstractContextManager[S]) -> AsyncGenerator[
         await finish(anyio.to_thread.run_sync(context.__exit__, *sys.exc_info(), limiter=limiter))
 
 
-# Both are `async`: a request that waits for a slot must not hold a thread. Otherwise requests that
+# All are `async`: a request that waits for a slot must not hold a thread. Otherwise requests that
 # have a connection would find no free thread.
 async def get_session(request: HTTPConnection) -> AsyncGenerator[WriteSession]:
     """One transaction: committed before the response is sent, rolled back on any exception."""
-    if hasattr(request.state, "transaction"):  # `get_reader` opened it and ends it
-        yield request.state.transaction
+    if hasattr(request.state, "session"):  # `get_reader` opened it and ends it
+        yield request.state.session
         return
     db: Database = request.state.db
     async with db.writer_queue.slot(), ended_in_thread(db.transaction()) as session:
         check_deadline(request)
-        request.state.transaction = session
-        yield session
+        with opened(request, session, db.hold_limit):
+            yield session
         check_deadline(request)
 
 
@@ -62,8 +64,26 @@ async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:
     db: Database = request.state.db
     async with db.reader_queue.slot(), ended_in_thread(db.readers()) as reader:
         check_deadline(request)
-        yield reader
+        with opened(request, reader, db.hold_limit):
+            yield reader
+
+
+async def get_database(request: HTTPConnection) -> AsyncGenerator[RequestDatabase]:
+    """Short units of work: the request holds a connection only within each."""
+    db: Database = request.state.db
+    if sends_events(request):
+        request.state.responding = True
+    yield RequestDatabase(
+        managed=db.managed,
+        readers=db.readers,
+        unit_slots=db.unit_slots,
+        reading_slots=db.reading_slots,
+        hold_limit=db.hold_limit,
+        connection=request,
+    )
+    request.state.responding = True
 
 
 SessionDep = Annotated[WriteSession, Depends(get_session, scope="function")]
 ReaderDep = Annotated[Session, Depends(get_reader, scope="function")]
+DatabaseDep = Annotated[RequestDatabase, Depends(get_database, scope="function")]

@@ -4,21 +4,28 @@ FastAPI itself traces and measures requests, and exports over OTLP to
 `OTEL_EXPORTER_OTLP_ENDPOINT` if that is set. Names follow OpenTelemetry's conventions.
 """
 
+import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, cast
 
 from fastapi import FastAPI
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
-from opentelemetry.metrics import CallbackOptions, Observation, get_meter
+from opentelemetry.metrics import CallbackOptions, Histogram, Observation, get_meter
 from sqlalchemy import ExceptionContext, QueuePool, event
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.database import Database
 from app.database.admission import Queue
 from app.database.engine import error_summary
+from app.database.slots import Slots
 
 POOL = "db.client.connection.pool.name"
 STATE = "db.client.connection.state"
+BEGUN = "checked_out_at"
+
+Count = Callable[[QueuePool, tuple[Queue, Slots]], int]
 
 
 def observe_database(app: FastAPI) -> None:
@@ -61,20 +68,25 @@ def hide_values(context: ExceptionContext) -> None:
 
 
 def measure(db: Database) -> None:
-    """Report for each pool its size, its connections by state, and the queued requests."""
+    """Report for each pool its size, its connections by state, and what waits for one.
+
+    A histogram has the seconds for which each connection is held.
+    """
     pools = {
-        "writers": (cast("QueuePool", db.engine.pool), db.writer_queue),
-        "readers": (cast("QueuePool", db.reader_engine.pool), db.reader_queue),
+        "writers": (cast("QueuePool", db.engine.pool), (db.writer_queue, db.unit_slots)),
+        "readers": (cast("QueuePool", db.reader_engine.pool), (db.reader_queue, db.reading_slots)),
     }
     meter = get_meter("app")
+    use_time = meter.create_histogram("db.client.connection.use_time", "s")
+    for kind, (pool, _) in pools.items():
+        event.listen(pool, "checkout", note_checkout)
+        event.listen(pool, "checkin", partial(record_use, use_time, {POOL: kind}))
 
-    def report(
-        name: str, *counts: tuple[dict[str, str], Callable[[QueuePool, Queue], int]]
-    ) -> None:
+    def report(name: str, *counts: tuple[dict[str, str], Count]) -> None:
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
             return [
-                Observation(count(pool, queue), {POOL: kind} | attributes)
-                for kind, (pool, queue) in pools.items()
+                Observation(count(pool, queues), {POOL: kind} | attributes)
+                for kind, (pool, queues) in pools.items()
                 for attributes, count in counts
             ]
 
@@ -82,9 +94,23 @@ def measure(db: Database) -> None:
 
     report("idle.max", ({}, lambda pool, _: pool.size()))
     report("overflow", ({}, lambda pool, _: max(0, pool.overflow())))  # beyond its size
-    report("pending_requests", ({}, lambda _, queue: queue.waiting))
+    report("pending_requests", ({}, lambda _, queues: sum(it.waiting for it in queues)))
     report(
         "count",
         ({STATE: "used"}, lambda pool, _: pool.checkedout()),
         ({STATE: "idle"}, lambda pool, _: pool.checkedin()),
     )
+
+
+def note_checkout(_connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Note when a connection was taken from its pool."""
+    record.info[BEGUN] = time.monotonic()
+
+
+def record_use(
+    use_time: Histogram, attributes: dict[str, str], _connection: Any, record: ConnectionPoolEntry
+) -> None:
+    """Record for how long a connection was held."""
+    begun = record.info.pop(BEGUN, None)
+    if begun is not None:  # else the connection was lost
+        use_time.record(time.monotonic() - begun, attributes)

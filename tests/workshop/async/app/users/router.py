@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, status
 
-from app.dependencies import SessionDep
+from app.dependencies import ReaderDep, SessionDep
 from app.users import service
 from app.users.dependencies import CurrentUser
 from app.users.models import User
@@ -20,12 +20,13 @@ async def sign_up(session: SessionDep, data: UserCreate) -> SignedUp:
 
 
 @router.get("/me", response_model=UserRead, responses=problems(401))
-async def get_me(user: CurrentUser) -> User:
+async def get_me(reader: ReaderDep, user: CurrentUser) -> User:
     """Read the current user."""
-    return user
+    return await service.get_user(reader, user.id)
 
 
 @router.patch("/me", response_model=UserRead, responses=problems(401))
 async def update_me(session: SessionDep, user: CurrentUser, data: UserUpdate) -> User:
     """Change the current user."""
-    return await service.update_user(session, user, data)
+    loaded = await service.get_user(session, user.id)
+    return await service.update_user(session, loaded, data)

@@ -2,6 +2,9 @@
 
 import hashlib
 import secrets
+import uuid
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import WriteSession
 from app.users.models import Role, User
@@ -17,6 +20,11 @@ async def create_user(
     session.add(user)
     await session.flush()
     return user, token
+
+
+async def get_user(session: AsyncSession, user_id: uuid.UUID) -> User:
+    """Load a user by its key."""
+    return await session.get_one(User, user_id)
 
 
 async def update_user(session: WriteSession, user: User, data: UserUpdate) -> User:

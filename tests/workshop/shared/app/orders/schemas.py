@@ -74,3 +74,9 @@ class OrderRead(BaseModel):
     updated_at: AwareDatetime
     version: int
     lines: list[LineRead]
+
+
+class Label(BaseModel):
+    """A shipping label."""
+
+    label: str

@@ -2,6 +2,9 @@
 
 import hashlib
 import secrets
+import uuid
+
+from sqlalchemy.orm import Session
 
 from app.database import WriteSession
 from app.users.models import Role, User
@@ -17,6 +20,11 @@ def create_user(
     session.add(user)
     session.flush()
     return user, token
+
+
+def get_user(session: Session, user_id: uuid.UUID) -> User:
+    """Load a user by its key."""
+    return session.get_one(User, user_id)
 
 
 def update_user(session: WriteSession, user: User, data: UserUpdate) -> User:

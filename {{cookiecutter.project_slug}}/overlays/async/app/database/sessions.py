@@ -6,21 +6,17 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import anyio
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 
 from app.database.admission import Queue
+from app.database.background import BackgroundUnits
 from app.database.dialect import READER_OPTIONS
 from app.database.engine import engine_options, prepare
 from app.database.managed import ManagedSession
 from app.database.probe import Probe
 from app.database.read_only import ONLY_READS, refuse_writes
 from app.database.slots import Slots
-from app.database.units import UnitsOfWork, WriteSession
+from app.database.units import WriteSession
 from app.database.values import convert_value_errors
 from app.settings import Settings
 
@@ -31,7 +27,7 @@ SESSION_OPTIONS: dict[str, Any] = {"expire_on_commit": False, "close_resets_only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Database(UnitsOfWork):
+class Database(BackgroundUnits):
     """One per process, created when the app starts, available as `request.state.db`.
 
     Readers have their own connections, so they do not wait for writers that wait for a lock.
@@ -40,7 +36,6 @@ class Database(UnitsOfWork):
     engine: AsyncEngine
     reader_engine: AsyncEngine  # in AUTOCOMMIT: a SELECT takes one round trip
     sessions: async_sessionmaker[WriteSession]
-    readers: async_sessionmaker[AsyncSession]
     probe: Probe
     writer_queue: Queue  # requests that may write
     reader_queue: Queue  # requests that only read
@@ -51,14 +46,14 @@ class Database(UnitsOfWork):
         options = engine_options(settings)
         engine = create_async_engine(
             settings.database_url,
-            pool_size=settings.writer_connections,
-            max_overflow=settings.unit_connections + 1,  # and one for readiness
+            pool_size=settings.writer_connections + settings.unit_connections,
+            max_overflow=1,  # for readiness
             **options,
         )
         reader_engine = create_async_engine(
             settings.database_url,
-            pool_size=settings.reader_connections,
-            max_overflow=1,
+            pool_size=settings.reader_connections + settings.reading_connections,
+            max_overflow=0,
             **options | READER_OPTIONS,
         )
         for each in (engine.sync_engine, reader_engine.sync_engine):
@@ -78,20 +73,19 @@ class Database(UnitsOfWork):
             probe=Probe(engine, limit=3 * settings.database_pool_timeout),  # a host may not respond
             writer_queue=Queue(settings.writer_connections, settings.database_max_waiting),
             reader_queue=Queue(settings.reader_connections, settings.database_max_waiting),
-            unit_slots=Slots(settings.unit_connections),
+            unit_slots=Slots(settings.unit_connections, settings.database_max_waiting),
+            reading_slots=Slots(settings.reading_connections, settings.database_max_waiting),
+            hold_limit=settings.database_pool_timeout,
         )
 
     async def aclose(self) -> None:
         """Wait until cancelled transactions are rolled back, then close every pooled connection."""
         await self.probe.aclose()
         with anyio.move_on_after(CLOSING):
-            for semaphore in (
-                self.writer_queue.semaphore,
-                self.reader_queue.semaphore,
-                self.unit_slots.semaphore,
-            ):
-                for _ in range(semaphore.max_value or 0):
-                    await semaphore.acquire()
+            queues = (self.writer_queue, self.reader_queue, self.unit_slots, self.reading_slots)
+            for queue in queues:
+                for _ in range(queue.slots):
+                    await queue.semaphore.acquire()
         await self.engine.dispose()
         await self.reader_engine.dispose()
 

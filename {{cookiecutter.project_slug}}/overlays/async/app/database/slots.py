@@ -1,14 +1,10 @@
-"""Limits how many units of work outside requests use a connection at once."""
+"""Limits how many units of work use a connection at once."""
 
-import anyio
+from app.database.admission import Queue
 
 
-class Slots:
-    """Slots, given out in the order of arrival."""
-
-    def __init__(self, count: int) -> None:
-        """Create `count` slots."""
-        self.semaphore = anyio.Semaphore(count, max_value=count, fast_acquire=True)
+class Slots(Queue):
+    """Slots, given out in the order of arrival: units of work may wait although the queue is full."""
 
     async def __aenter__(self) -> None:
         """Wait for a slot."""

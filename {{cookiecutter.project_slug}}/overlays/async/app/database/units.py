@@ -1,12 +1,11 @@
 """Units of work: transactions that commit or roll back at the end of a block."""
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar, TypeVarTuple
+from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -17,9 +16,6 @@ from app.database.managed import end, finish
 from app.database.slots import Slots
 
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
-
-logger = logging.getLogger(__name__)
 
 
 class WriteSession(AsyncSession):
@@ -31,7 +27,10 @@ class UnitsOfWork:
     """Begins and ends transactions; `Database` inherits from it."""
 
     managed: async_sessionmaker[WriteSession]  # sessions of requests and of units of work
-    unit_slots: Slots  # connections of units of work outside requests
+    readers: async_sessionmaker[AsyncSession]
+    unit_slots: Slots
+    reading_slots: Slots
+    hold_limit: float  # seconds; a request that holds a connection for longer is logged
 
     async def run(
         self,
@@ -49,7 +48,7 @@ class UnitsOfWork:
         The last error is raised unchanged.
         """
         attempt = 0
-        async with self.unit_slots:
+        async with self.slot(self.unit_slots):
             while True:
                 attempt += 1
                 try:
@@ -59,6 +58,10 @@ class UnitsOfWork:
                     if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
                         raise
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+    def slot(self, slots: Slots) -> AbstractAsyncContextManager[None]:
+        """Wait for a slot without a time limit, in the order of arrival."""
+        return slots
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[WriteSession]:
@@ -86,33 +89,19 @@ class UnitsOfWork:
     async def unit(
         self, *, isolation: Isolation | None = None, read_only: bool = False
     ) -> AsyncGenerator[WriteSession]:
-        """One transaction outside a request: in a stream, a loop, a websocket, a script.
+        """One transaction. It ends with its block, and holds a connection only until then.
 
-        It waits without a time limit, in the order of arrival, for a connection that is
-        reserved for work outside requests. A unit inside a unit can deadlock.
+        It waits, in the order of arrival, for one of the connections that are reserved for
+        units of work. A unit inside a unit can deadlock.
         """
-        async with self.unit_slots, self.begin(isolation, read_only=read_only) as session:
+        async with (
+            self.slot(self.unit_slots),
+            self.begin(isolation, read_only=read_only) as session,
+        ):
             yield session
 
-    async def run_in_background(
-        self,
-        work: Callable[[WriteSession, *Ts], Awaitable[T]],
-        *args: *Ts,
-        isolation: Isolation | None = None,
-        read_only: bool = False,
-    ) -> T:
-        """Run `work(session, *args)` like `run`, as a background task.
-
-        A failure, or a cancellation by a shutdown, is logged with the name of `work`.
-        """
-        name = getattr(work, "__qualname__", type(work).__qualname__)
-        try:
-            return await self.run(
-                lambda session: work(session, *args), isolation=isolation, read_only=read_only
-            )
-        except asyncio.CancelledError:
-            logger.warning("The unit of work %s was cancelled", name)
-            raise
-        except Exception:
-            logger.error("The unit of work %s failed", name)  # noqa: TRY400  # it is raised
-            raise
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncSession]:
+        """A read-only session in AUTOCOMMIT, for one or a few reads; it waits like `unit`."""
+        async with self.slot(self.reading_slots), self.readers() as reader:
+            yield reader

@@ -26,6 +26,8 @@ from app.database import Database
 from app.settings import Settings
 from tests.guarantees.products import OwnBase, Product, create_app
 
+SLOW_REQUESTS = 100
+
 
 async def return_to_pool(connection: AsyncConnection) -> None:
     """Return the DBAPI connection to the pool without ending its transaction."""

@@ -110,7 +110,7 @@ async def session_last(
 @router.get("/of-the-router")
 async def reader_alone(request: Request, reader: ReaderDep) -> bool:
     await reader.scalar(select(1))
-    return bool(request.state.transaction is reader)
+    return bool(request.state.session is reader)
 
 
 @pytest.mark.parametrize(
@@ -242,17 +242,27 @@ def test_readers_must_leave_connections_for_writers(
 
 
 @pytest.mark.parametrize(
-    ("size", "overflow", "readers", "writers", "units"),
-    [(10, 5, 5, 5, 3), (10, 0, 3, 4, 1), (1, 4, 1, 1, 1), (5, 0, 1, 1, 1)],
+    ("size", "overflow", "divided"),
+    [
+        (10, 5, (5, 5, 2, 2)),
+        (5, 10, (2, 3, 4, 5)),
+        (10, 0, (3, 4, 1, 1)),
+        (1, 4, (1, 1, 1, 1)),
+        (5, 0, (1, 1, 1, 1)),
+    ],
 )
-def test_connections_are_divided_between_readers_writers_and_units(
-    size: int, overflow: int, readers: int, writers: int, units: int
+def test_connections_are_divided_between_sessions_readings_and_units(
+    size: int, overflow: int, divided: tuple[int, ...]
 ) -> None:
-    """One more connection is for readiness, and one for readers outside requests."""
+    """One more connection is for readiness."""
     settings = Settings(database_pool_size=size, database_max_overflow=overflow)
-    divided = (settings.reader_connections, settings.writer_connections, settings.unit_connections)
-    assert divided == (readers, writers, units)
-    assert sum(divided) + 2 == size + overflow
+    assert divided == (
+        settings.reader_connections,
+        settings.writer_connections,
+        settings.reading_connections,
+        settings.unit_connections,
+    )
+    assert sum(divided) + 1 == size + overflow
 
 
 @pytest.mark.parametrize("name", ["pool_size", "max_overflow", "max_waiting", "pool_timeout"])

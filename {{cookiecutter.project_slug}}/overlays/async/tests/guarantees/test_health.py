@@ -44,7 +44,7 @@ async def test_readiness_waits_for_a_slow_connection(
     await asyncio.sleep(1.0)
     late = await client.get("/health/ready")
     assert late.status_code == 200
-    assert "Connections in pool: 1 Current Overflow: -4 " in db.engine.pool.status()  # of 5
+    assert "Connections in pool: 1 Current Overflow: -6 " in db.engine.pool.status()  # of 7
 
 
 @pytest.mark.commits

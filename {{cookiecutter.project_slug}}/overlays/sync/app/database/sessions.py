@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import sessionmaker
 
 from app.database.admission import Queue
+from app.database.background import BackgroundUnits
 from app.database.dialect import READER_OPTIONS
 from app.database.engine import engine_options, prepare
 from app.database.probe import Probe
 from app.database.read_only import ONLY_READS, refuse_writes
 from app.database.slots import Slots
-from app.database.units import ManagedWriteSession, UnitsOfWork, WriteSession
+from app.database.units import ManagedWriteSession, WriteSession
 from app.database.values import convert_value_errors
 from app.settings import Settings
 
@@ -23,7 +24,7 @@ SESSION_OPTIONS: dict[str, Any] = {"expire_on_commit": False, "close_resets_only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Database(UnitsOfWork):
+class Database(BackgroundUnits):
     """One per process, created when the app starts, available as `request.state.db`.
 
     Readers have their own connections, so they do not wait for writers that wait for a lock.
@@ -32,7 +33,6 @@ class Database(UnitsOfWork):
     engine: Engine
     reader_engine: Engine  # in AUTOCOMMIT: a SELECT takes one round trip
     sessions: sessionmaker[WriteSession]
-    readers: sessionmaker[Session]
     probe: Probe
     writer_queue: Queue  # requests that may write
     reader_queue: Queue  # requests that only read
@@ -43,14 +43,14 @@ class Database(UnitsOfWork):
         options = engine_options(settings)
         engine = create_engine(
             settings.database_url,
-            pool_size=settings.writer_connections,
-            max_overflow=settings.unit_connections + 1,  # and one for readiness
+            pool_size=settings.writer_connections + settings.unit_connections,
+            max_overflow=1,  # for readiness
             **options,
         )
         reader_engine = create_engine(
             settings.database_url,
-            pool_size=settings.reader_connections,
-            max_overflow=1,
+            pool_size=settings.reader_connections + settings.reading_connections,
+            max_overflow=0,
             **options | READER_OPTIONS,
         )
         for each in (engine, reader_engine):
@@ -66,7 +66,9 @@ class Database(UnitsOfWork):
             probe=Probe(engine, limit=3 * settings.database_pool_timeout),
             writer_queue=Queue(settings.writer_connections, settings.database_max_waiting),
             reader_queue=Queue(settings.reader_connections, settings.database_max_waiting),
-            unit_slots=Slots(settings.unit_connections),
+            unit_slots=Slots(settings.unit_connections, settings.database_max_waiting),
+            reading_slots=Slots(settings.reading_connections, settings.database_max_waiting),
+            hold_limit=settings.database_pool_timeout,
         )
 
     def close(self) -> None:

@@ -1,15 +1,12 @@
 """Units of work: transactions that commit or roll back at the end of a block."""
 
-import asyncio
-import logging
 import random
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar, TypeVarTuple
+from typing import TypeVar
 
-import anyio.to_thread
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -19,9 +16,6 @@ from app.database.managed import ManagedSession, end
 from app.database.slots import Slots
 
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
-
-logger = logging.getLogger(__name__)
 
 
 class WriteSession(Session):
@@ -37,7 +31,10 @@ class UnitsOfWork:
     """Begins and ends transactions; `Database` inherits from it."""
 
     managed: sessionmaker[ManagedWriteSession]  # sessions of requests and of units of work
-    unit_slots: Slots  # connections of units of work outside requests
+    readers: sessionmaker[Session]
+    unit_slots: Slots
+    reading_slots: Slots
+    hold_limit: float  # seconds; a request that holds a connection for longer is logged
 
     def run(
         self,
@@ -55,7 +52,7 @@ class UnitsOfWork:
         The last error is raised unchanged.
         """
         attempt = 0
-        with self.unit_slots:
+        with self.slot(self.unit_slots):
             while True:
                 attempt += 1
                 try:
@@ -65,6 +62,10 @@ class UnitsOfWork:
                     if attempt >= attempts or error_code(error.orig) not in TRANSIENT_CODES:
                         raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
+
+    def slot(self, slots: Slots) -> AbstractContextManager[None]:
+        """Wait for a slot without a time limit, in the order of arrival."""
+        return slots
 
     @contextmanager
     def transaction(self) -> Generator[WriteSession]:
@@ -90,44 +91,20 @@ class UnitsOfWork:
     def unit(
         self, *, isolation: Isolation | None = None, read_only: bool = False
     ) -> Generator[WriteSession]:
-        """One transaction outside a request: in a script, a command, a thread of your own.
+        """One transaction. It ends with its block, and holds a connection only until then.
 
-        It waits without a time limit, in the order of arrival, for a connection that is
-        reserved for work outside requests. It blocks its thread while it waits. So in a
-        thread of the server, as in a stream, use `await db.run_in_background` instead. A unit
-        inside a unit can deadlock.
+        It waits, in the order of arrival, for one of the connections that are reserved for
+        units of work. It blocks its thread while it waits: on the event loop, use
+        `await db.run_in_background` instead. A unit inside a unit can deadlock.
         """
-        with self.unit_slots, self.begin(isolation, read_only=read_only) as session:
+        with (
+            self.slot(self.unit_slots),
+            self.begin(isolation, read_only=read_only) as session,
+        ):
             yield session
 
-    async def run_in_background(
-        self,
-        work: Callable[[WriteSession, *Ts], T],
-        *args: *Ts,
-        isolation: Isolation | None = None,
-        read_only: bool = False,
-    ) -> T:
-        """Run `work(session, *args)` like `run`, as a background task.
-
-        It waits on the event loop, and runs in a thread that requests do not use. A failure,
-        or a cancellation by a shutdown, is logged with the name of `work`.
-        """
-        name = getattr(work, "__qualname__", type(work).__qualname__)
-        begun = False
-
-        def run() -> T:
-            nonlocal begun
-            begun = True
-            return self.run(
-                lambda session: work(session, *args), isolation=isolation, read_only=read_only
-            )
-
-        try:
-            return await anyio.to_thread.run_sync(run, limiter=self.unit_slots.threads)
-        except asyncio.CancelledError:
-            state = "still runs in its thread until the process exits" if begun else "was cancelled"
-            logger.warning("The unit of work %s %s", name, state)
-            raise
-        except Exception:
-            logger.error("The unit of work %s failed", name)  # noqa: TRY400  # it is raised
-            raise
+    @contextmanager
+    def reading(self) -> Generator[Session]:
+        """A read-only session in AUTOCOMMIT, for one or a few reads; it waits like `unit`."""
+        with self.slot(self.reading_slots), self.readers() as reader:
+            yield reader

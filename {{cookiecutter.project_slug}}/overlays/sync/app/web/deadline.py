@@ -31,11 +31,18 @@ class Deadline:
 
 
 def check_deadline(request: HTTPConnection) -> None:
-    """Raise `HTTPException` if the deadline has passed."""
-    if time.monotonic() > getattr(request.state, "deadline", math.inf):
+    """Raise `HTTPException` if the deadline has passed before the response began."""
+    late = time.monotonic() > getattr(request.state, "deadline", math.inf)
+    if late and not hasattr(request.state, "responding"):
         logger.warning("%s %s took too long", request.scope["method"], request.url.path)
         raise HTTPException(
             status.HTTP_503_SERVICE_UNAVAILABLE,
             "The request took too long: try again.",
             headers={"Retry-After": "1"},
         )
+
+
+def lift_deadline(request: HTTPConnection) -> None:
+    """Lift the deadline before the commit: raises `HTTPException` if it has passed."""
+    check_deadline(request)
+    request.state.deadline = math.inf

@@ -26,6 +26,8 @@ from app.database import Database
 from app.settings import Settings
 from tests.guarantees.products import OwnBase, Product, create_app
 
+SLOW_REQUESTS = 15  # each of them needs one of 40 threads
+
 
 def return_to_pool(connection: Connection) -> None:
     """Return the DBAPI connection to the pool without ending its transaction."""

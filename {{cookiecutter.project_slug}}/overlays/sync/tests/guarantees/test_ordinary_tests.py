@@ -134,3 +134,10 @@ def test_an_unhandled_exception_is_logged_with_its_traceback(
     assert response.status_code == 500
     assert "Traceback" in caplog.text
     assert "ValueError: a bug" in caplog.text
+
+
+def test_two_units_at_once_are_refused(db: Database) -> None:
+    with db.unit():
+        second = db.unit()
+        with pytest.raises(OneTransactionError, match="commits"):
+            second.__enter__()

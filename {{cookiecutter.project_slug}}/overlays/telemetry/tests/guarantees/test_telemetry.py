@@ -48,10 +48,17 @@ class Intake(BaseHTTPRequestHandler):
                 for measured in found.scope_metrics:
                     for metric in measured.metrics:
                         for pool in ("readers", "writers"):
+                            name = metric.name.removeprefix(PREFIX), pool
+                            if metric.HasField("histogram"):
+                                held = [
+                                    it.count
+                                    for it in metric.histogram.data_points
+                                    if pool in str(it)
+                                ]
+                                collector.metrics[name] = sum(held)
+                                continue
                             points = [it for it in metric.sum.data_points if pool in str(it)]
-                            collector.metrics[metric.name.removeprefix(PREFIX), pool] = sum(
-                                it.as_int for it in points
-                            )
+                            collector.metrics[name] = sum(it.as_int for it in points)
         self.send_response(200)
         self.end_headers()
 
@@ -150,8 +157,12 @@ def test_pool_metrics_are_exported(url: str, collector: Collector, settings: Set
     wait_for(
         lambda: all(collector.metrics.get(("count", it)) == 1 for it in ("readers", "writers"))
     )
-    sizes = {"readers": settings.reader_connections, "writers": settings.writer_connections}
+    sizes = {
+        "readers": settings.reader_connections + settings.reading_connections,
+        "writers": settings.writer_connections + settings.unit_connections,
+    }
     for pool, size in sizes.items():
         assert collector.metrics["idle.max", pool] == size
         assert collector.metrics["overflow", pool] == 0
         assert collector.metrics["pending_requests", pool] == 0
+        assert collector.metrics["use_time", pool] >= 1

@@ -1,0 +1,47 @@
+"""Logs requests that hold a connection for too long."""
+
+import logging
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from starlette.requests import HTTPConnection
+
+from app.web.routes import route_name
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 60.0  # seconds between two lines about the same route
+
+logged: dict[str, float] = {}  # when a route was last named
+
+
+@contextmanager
+def held(request: HTTPConnection, limit: float) -> Generator[None]:
+    """Log a request that holds a connection in this block for more than `limit` seconds."""
+    begun = time.monotonic()
+    try:
+        yield
+    finally:
+        now = time.monotonic()
+        if now - begun > limit:
+            name = route_name(request)
+            if now - logged.get(name, -PAUSE) >= PAUSE:
+                logged[name] = now
+                logger.warning(
+                    "%s held a database connection for %.1f seconds: do slow work between short"
+                    " units of work, see docs/sessions.md",
+                    name,
+                    now - begun,
+                )
+
+
+@contextmanager
+def opened(request: HTTPConnection, session: object, limit: float) -> Generator[None]:
+    """Make `session` the open session of a request in this block."""
+    request.state.session = session
+    try:
+        with held(request, limit):
+            yield
+    finally:
+        del request.state.session

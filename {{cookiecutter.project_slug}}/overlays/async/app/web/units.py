@@ -1,0 +1,80 @@
+"""Short units of work in a request: nothing is held between them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket, WebSocketState
+
+from app.database import UnitsOfWork, WriteSession
+from app.database.admission import Overloaded
+from app.database.dialect import Isolation
+from app.database.slots import Slots
+from app.web.deadline import lift_deadline
+from app.web.held import held
+
+
+class SessionOpenError(InvalidRequestError):
+    """A request that has an open session began a unit of work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestDatabase(UnitsOfWork):
+    """The database of one request or websocket.
+
+    Each unit of work commits at the end of its block; an exception rolls back only the unit that
+    it leaves. Units wait in the order of arrival. If too many wait, a request gets 503, unless it
+    has stored something or its response has begun.
+    """
+
+    connection: HTTPConnection
+
+    @asynccontextmanager
+    async def slot(self, slots: Slots) -> AsyncGenerator[None]:
+        """Wait for a slot, or raise `Overloaded` immediately if the queue is full.
+
+        Raises `SessionOpenError` if the request has a session open: waiting for a second
+        connection could deadlock.
+        """
+        state = self.connection.state
+        if hasattr(state, "session"):
+            raise SessionOpenError(
+                "db.unit() and db.run() are not allowed while SessionDep or ReaderDep is open:"
+                " take DatabaseDep only."
+            )
+        if slots.full and not hasattr(state, "stored") and not self.has_begun_response():
+            raise Overloaded
+        async with slots:
+            with held(self.connection, self.hold_limit):
+                yield
+
+    def has_begun_response(self) -> bool:
+        """Return whether the client has a response, or a part of one."""
+        if isinstance(self.connection, WebSocket):
+            return self.connection.application_state is not WebSocketState.CONNECTING
+        return hasattr(self.connection.state, "responding")
+
+    @asynccontextmanager
+    async def begin(
+        self, isolation: Isolation | None, *, read_only: bool
+    ) -> AsyncGenerator[WriteSession]:
+        """Begin a transaction; its commit ends the deadline of the request."""
+        async with super().begin(isolation, read_only=read_only) as session:
+            yield session
+            if not read_only:
+                lift_deadline(self.connection)
+        if not read_only:
+            self.connection.state.stored = True
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncSession]:
+        """The session that the request has open, or a read-only one in AUTOCOMMIT."""
+        session: AsyncSession | None = getattr(self.connection.state, "session", None)
+        if session is not None:
+            yield session
+            return
+        async with super().reading() as reader:
+            yield reader
