@@ -10,6 +10,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -80,26 +82,33 @@ def measure(service: httpx2.Client) -> dict[str, list[tuple[float, float, float]
     return found
 
 
+@contextmanager
+def serving_variant(folder: Path, session: str, **settings: str) -> Iterator[httpx2.Client]:
+    """Render a variant for PostgreSQL, and serve it with the endpoints of `probe.py`."""
+    driver = VARIANTS[session]
+    rendered = cookiecutter(
+        str(ROOT),
+        no_input=True,
+        output_dir=f"{folder}/{session}",
+        extra_context={"session": session, "database": "postgresql", "driver": driver},
+    )
+    project = Path(folder, session, "served")
+    environment = install(
+        Path(folder, session, "venv"), sys.executable, [Path(rendered, "pyproject.toml")]
+    )
+    with postgresql_server() as server:
+        url = f"postgresql+{driver}:{server.address}".replace("/postgres?", "/measured?")
+        with_probe(Path(rendered), project, environment, url)
+        with serving(project, environment, url, entrypoint="probe:app", **settings) as service:
+            yield service
+
+
 def main() -> None:
     """Measure, and print the figures."""
-    with tempfile.TemporaryDirectory() as folder, postgresql_server() as server:
-        for session, driver in VARIANTS.items():
-            rendered = cookiecutter(
-                str(ROOT),
-                no_input=True,
-                output_dir=f"{folder}/{session}",
-                extra_context={"session": session, "database": "postgresql", "driver": driver},
-            )
-            project = Path(folder, session, "served")
-            environment = install(
-                Path(folder, session, "venv"), sys.executable, [Path(rendered, "pyproject.toml")]
-            )
-            url = f"postgresql+{driver}:{server.address}".replace("/postgres?", "/overload?")
-            with_probe(Path(rendered), project, environment, url)
+    with tempfile.TemporaryDirectory() as folder:
+        for session in VARIANTS:
             # Of 20 connections, 10 are for requests that may write, as the slow query does.
-            with serving(
-                project, environment, url, entrypoint="probe:app", DATABASE_POOL_SIZE="20"
-            ) as service:
+            with serving_variant(Path(folder), session, DATABASE_POOL_SIZE="20") as service:
                 for name, rounds in measure(service).items():
                     served, slowest, live = map(statistics.median, zip(*rounds, strict=True))
                     print(

@@ -7,11 +7,14 @@ import asyncio
 import os
 import signal
 import time  # noqa: F401
+from collections.abc import AsyncIterator, Iterator  # noqa: F401
+from typing import Annotated
 
-from app.dependencies import ReaderDep, SessionDep
+from app.dependencies import DatabaseDep, ReaderDep, SessionDep
 from app.items.models import Item
 from app.main import app
-from fastapi import BackgroundTasks, Request
+from fastapi import BackgroundTasks, Depends, Request
+from fastapi.responses import StreamingResponse
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -83,6 +86,51 @@ async def ask(session: SessionDep, question: str) -> int:
 async def read(reader: ReaderDep, item_id: int) -> int:
     item = await reader.get_one(Item, item_id)
     return item.quantity
+
+
+async def by_reading(db: DatabaseDep) -> int:
+    async with db.reading() as reader:
+        return await reader.scalar(select(Item.id).limit(1)) or 0
+
+
+async def by_reader(reader: ReaderDep) -> int:
+    return await reader.scalar(select(Item.id).limit(1)) or 0
+
+
+@app.get("/probe/user-by-reading")
+async def user_by_reading(
+    user: Annotated[int, Depends(by_reading)], reader: ReaderDep, item_id: int
+) -> int:
+    item = await reader.get_one(Item, item_id)
+    return item.quantity
+
+
+@app.get("/probe/user-by-reader")
+async def user_by_reader(
+    user: Annotated[int, Depends(by_reader)], reader: ReaderDep, item_id: int
+) -> int:
+    item = await reader.get_one(Item, item_id)
+    return item.quantity
+
+
+@app.get("/probe/steps")
+async def steps(db: DatabaseDep, seconds: float) -> int:
+    for wait in (seconds, 0):
+        async with db.unit() as session:
+            found = await session.scalar(select(Item.id).limit(1))
+        await asyncio.sleep(wait)
+    return found or 0
+
+
+@app.get("/probe/parts")
+async def parts(db: DatabaseDep, question: str) -> StreamingResponse:
+    async def lines() -> AsyncIterator[str]:
+        for asked in ("SELECT 1", question):
+            async with db.unit() as session:
+                answer = await session.scalar(text(asked))
+            yield f"{answer};"
+
+    return StreamingResponse(lines())
 
 
 @app.post("/probe/stop")

@@ -188,7 +188,7 @@ def with_probe(rendered: Path, project: Path, environment: Path, url: str) -> No
     if "async_sessionmaker" not in (project / "app/database/sessions.py").read_text():
         source = source.replace("await asyncio.sleep", "time.sleep")
         source = source.replace("async def", "def").replace("await ", "")
-        source = source.replace("async with", "with")
+        source = source.replace("async with", "with").replace("AsyncIterator", "Iterator")
     (project / "probe.py").write_text(source)
 
 

@@ -508,15 +508,54 @@ def test_background_tasks_leave_connections_for_requests(
         wait_until_free(client)
         (log,) = tmp_path.glob("*.log")
         assert "Traceback" not in log.read_text()
-        post(client, 6, "Cut", 4)  # three of these wait for a connection
+        post(client, 6, "Cut", 4)  # four of these wait for a connection
         asyncio.run(at_once(client, 3, "GET", "/probe/slow?seconds=5", patience=0.5))
     said = log.read_text()
-    assert said.count("store_later was cancelled") == (6 if tried.session == "async" else 3), said
+    assert said.count("store_later was cancelled") == (6 if tried.session == "async" else 4), said
     assert said.count("store_later still runs in its thread") == (
-        0 if tried.session == "async" else 3
+        0 if tried.session == "async" else 2
     )
     assert said.count("POST /probe/later was cancelled") == 6, said
     assert said.count("GET /probe/slow was cancelled") == 3, said
+
+
+@pytest.mark.parametrize("tried", everyday(DRIVERS, "pysqlite", "asyncpg"), ids=str)
+def test_slow_requests_hold_nothing_and_a_cut_stream_is_one_line(
+    tried: Combination,
+    projects: Projects,
+    environment: Path,
+    database_url: DatabaseURL,
+    tmp_path: Path,
+) -> None:
+    """100 requests wait between two units of work; in sync, 60 of them wait for a thread first."""
+    url = database_url(tried, f"my_api_slow_{tried.driver}_{tried.session}")
+    with_probe(projects[tried], tmp_path, environment, url)
+
+    async def slow_and_quick(client: httpx2.Client) -> list[set[int | None]]:
+        slow = asyncio.create_task(at_once(client, 100, "GET", "/probe/steps?seconds=2"))
+        await asyncio.sleep(1)
+        held = await at_once(client, 1, "GET", "/probe/held")
+        quick = await at_once(client, 50, "GET", "/items")
+        assert held[0]
+        assert held[0].json() == [0, 0, 10]
+        return [codes(quick), codes(await slow)]
+
+    with serving(
+        tmp_path,
+        environment,
+        url,
+        entrypoint="probe:app",
+        tracebacks=True,
+        ENVIRONMENT="production",
+    ) as client:
+        assert asyncio.run(slow_and_quick(client)) == [{200}, {200}]
+        with pytest.raises(httpx2.RemoteProtocolError):  # the end of the stream is missing
+            client.get("/probe/parts?question=SELECT nothing FROM nowhere")
+    (log,) = tmp_path.glob("*.log")
+    lines = [line for line in log.read_text().splitlines() if '"level": "error"' in line]
+    assert len(lines) == 1, lines
+    assert '"event": "GET /probe/parts was cut"' in lines[0]
+    assert '"status": 200' in lines[0]
 
 
 def answers_of_readiness(client: httpx2.Client) -> list[int]:

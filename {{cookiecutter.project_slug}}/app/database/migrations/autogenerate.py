@@ -13,6 +13,9 @@ from sqlalchemy.types import TypeEngine
 
 Operation = TypeVar("Operation", CreateTableOp, DropTableOp)
 
+# Tables and types whose names begin with one of these are ignored: other software creates them.
+IGNORED_PREFIXES: tuple[str, ...] = ()
+
 
 def sql_type(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
     """Return the SQL type that a custom type has on this database."""
@@ -63,7 +66,9 @@ def render_type(kind: TypeEngine[Any], context: AutogenContext) -> str:
 
 
 def include_name(name: str | None, what: str, _parents: Any) -> bool:
-    """Ignore check constraints that are not from a model: a server creates some itself."""
+    """Ignore tables of other software, and check constraints that a server creates itself."""
+    if what == "table":
+        return not (name or "").startswith(IGNORED_PREFIXES)
     return what != "check_constraint" or (name or "").startswith("ck_")
 
 

@@ -162,9 +162,14 @@ async def test_only_a_request_that_has_done_nothing_is_rejected(
 
         return StreamingResponse(lines())
 
+    async def end_slowly() -> AsyncIterator[None]:
+        yield
+        await asyncio.sleep(0.2)  # FastAPI begins the events meanwhile
+
     @app.post("/probe/events", response_class=EventSourceResponse)
-    async def events(db: DatabaseDep) -> AsyncIterator[bool]:
-        await asyncio.sleep(1)
+    async def events(
+        db: DatabaseDep, slow: Annotated[None, Depends(end_slowly, scope="function")]
+    ) -> AsyncIterator[bool]:
         async with db.unit() as session:
             yield await count_products(session) > 0
 
@@ -174,6 +179,7 @@ async def test_only_a_request_that_has_done_nothing_is_rejected(
     async def call() -> Response | None:
         number = next(callers)
         if number < 3:
+            await asyncio.sleep((0, 0, 0.8)[number])
             return await client.post(f"/probe/{('second', 'stream', 'events')[number]}")
         await asyncio.sleep(0.5)
         async with AsyncExitStack() as stack:
@@ -181,6 +187,7 @@ async def test_only_a_request_that_has_done_nothing_is_rejected(
                 await stack.enter_async_context(db.unit_slots)
             rejected = await client.post("/probe/first")
             await asyncio.sleep(1)  # the others wait now
+            assert await stored(db) == 1
         assert rejected.headers["Retry-After"]
         return rejected
 
@@ -310,8 +317,15 @@ async def test_a_request_that_has_ended_may_begin_units(
         async with own.unit() as session:
             await store(session)
 
+    async def handle(own: DatabaseDep) -> DatabaseDep:
+        return own
+
     @app.post("/probe")
-    async def probe(own: DatabaseDep, tasks: BackgroundTasks) -> None:
+    async def probe(
+        session: SessionDep,
+        own: Annotated[DatabaseDep, Depends(handle)],
+        tasks: BackgroundTasks,
+    ) -> None:
         tasks.add_task(later, own)
 
     response = await client.post("/probe")

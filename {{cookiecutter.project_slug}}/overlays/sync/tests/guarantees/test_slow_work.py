@@ -163,9 +163,14 @@ def test_only_a_request_that_has_done_nothing_is_rejected(
 
         return StreamingResponse(lines())
 
+    def end_slowly() -> Iterator[None]:
+        yield
+        time.sleep(0.2)  # FastAPI begins the events meanwhile
+
     @app.post("/probe/events", response_class=EventSourceResponse)
-    def events(db: DatabaseDep) -> Iterator[bool]:
-        time.sleep(1)
+    def events(
+        db: DatabaseDep, slow: Annotated[None, Depends(end_slowly, scope="function")]
+    ) -> Iterator[bool]:
         with db.unit() as session:
             yield count_products(session) > 0
 
@@ -175,6 +180,7 @@ def test_only_a_request_that_has_done_nothing_is_rejected(
     def call() -> Response | None:
         number = next(callers)
         if number < 3:
+            time.sleep((0, 0, 0.8)[number])
             return client.post(f"/probe/{('second', 'stream', 'events')[number]}")
         time.sleep(0.5)
         with ExitStack() as stack:
@@ -182,6 +188,7 @@ def test_only_a_request_that_has_done_nothing_is_rejected(
                 stack.enter_context(db.unit_slots)
             rejected = client.post("/probe/first")
             time.sleep(1)  # the others wait now
+            assert stored(db) == 1
         assert rejected.headers["Retry-After"]
         return rejected
 
@@ -311,8 +318,15 @@ def test_a_request_that_has_ended_may_begin_units(
         with own.unit() as session:
             store(session)
 
+    def handle(own: DatabaseDep) -> DatabaseDep:
+        return own
+
     @app.post("/probe")
-    def probe(own: DatabaseDep, tasks: BackgroundTasks) -> None:
+    def probe(
+        session: SessionDep,
+        own: Annotated[DatabaseDep, Depends(handle)],
+        tasks: BackgroundTasks,
+    ) -> None:
         tasks.add_task(later, own)
 
     response = client.post("/probe")

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
 
-from app.database.migrations.autogenerate import sql_type
+from app.database.migrations.autogenerate import IGNORED_PREFIXES, sql_type
 
 Quote = Callable[[str], str]
 
@@ -57,7 +57,8 @@ def enums_of_database(inspector: Any, schemas: set[str]) -> Enums:
     found = {}
     for it in inspector.get_enums(schema="*"):
         schema = None if it["schema"] == inspector.default_schema_name else it["schema"]
-        if schema is None or schema in schemas:
+        ours = not it["name"].startswith(IGNORED_PREFIXES)
+        if ours and (schema is None or schema in schemas):
             found[QualifiedName(schema, it["name"])] = it["labels"]
     return found
 
