@@ -83,7 +83,7 @@ def measure(service: httpx2.Client) -> dict[str, list[tuple[float, float, float]
 
 
 @contextmanager
-def serving_variant(folder: Path, session: str, **settings: str) -> Iterator[httpx2.Client]:
+def serving_variant(folder: Path, session: str, pool_size: int = 10) -> Iterator[httpx2.Client]:
     """Render a variant for PostgreSQL, and serve it with the endpoints of `probe.py`."""
     driver = VARIANTS[session]
     rendered = cookiecutter(
@@ -99,7 +99,9 @@ def serving_variant(folder: Path, session: str, **settings: str) -> Iterator[htt
     with postgresql_server() as server:
         url = f"postgresql+{driver}:{server.address}".replace("/postgres?", "/measured?")
         with_probe(Path(rendered), project, environment, url)
-        with serving(project, environment, url, entrypoint="probe:app", **settings) as service:
+        with serving(
+            project, environment, url, entrypoint="probe:app", DATABASE_POOL_SIZE=str(pool_size)
+        ) as service:
             yield service
 
 
@@ -108,7 +110,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for session in VARIANTS:
             # Of 20 connections, 10 are for requests that may write, as the slow query does.
-            with serving_variant(Path(folder), session, DATABASE_POOL_SIZE="20") as service:
+            with serving_variant(Path(folder), session, pool_size=20) as service:
                 for name, rounds in measure(service).items():
                     served, slowest, live = map(statistics.median, zip(*rounds, strict=True))
                     print(

@@ -51,28 +51,28 @@ def test_routes_that_hold_a_session_during_slow_work_are_named() -> None:
 
     def user_by_reader(reader: ReaderDep) -> None: ...
 
-    @app.get("/short")
+    @app.get("/probe/short")
     def short(session: SessionDep, user: Annotated[None, Depends(user_by_reading)]) -> None: ...
 
-    @app.get("/slow")
+    @app.get("/probe/slow")
     def slow(db: DatabaseDep, user: Annotated[None, Depends(user_by_reading)]) -> None: ...
 
     assert list(faults(app)) == []
 
-    @app.get("/both")
+    @app.get("/probe/both")
     def both(db: DatabaseDep, session: SessionDep) -> None: ...
 
-    @app.get("/by-authentication")
+    @app.get("/probe/by-authentication")
     def by_authentication(
         db: DatabaseDep, user: Annotated[None, Depends(user_by_reader)]
     ) -> None: ...
 
-    @app.get("/events", response_class=EventSourceResponse)
+    @app.get("/probe/events", response_class=EventSourceResponse)
     async def events(session: SessionDep) -> AsyncIterator[int]:
         yield 1
 
     assert [fault.partition(" ")[0] for fault in faults(app)] == [
-        "/both",
-        "/by-authentication",
-        "/events",
+        "/probe/both",
+        "/probe/by-authentication",
+        "/probe/events",
     ]
