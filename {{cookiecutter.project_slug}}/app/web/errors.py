@@ -79,11 +79,16 @@ def database_problem(connection: HTTPConnection, error: SQLAlchemyError) -> JSON
     code = STATUS_OF_KIND[kind]
     if explanation := explanation_of(error):
         return explained(code, explanation)
-    if kind is not Kind.UNAVAILABLE:
-        return problem(code, DETAIL[code])
-    if hasattr(connection.state, "stored"):  # by a unit of work: do not ask to try again
+    if kind is Kind.UNAVAILABLE:
+        return unavailable(connection, DETAIL[code])
+    return problem(code, DETAIL[code])
+
+
+def unavailable(connection: HTTPConnection, detail: str) -> JSONResponse:
+    """Ask to try again with 503, or respond with 500 if a unit of work has stored something."""
+    if hasattr(connection.state, "stored"):
         return problem(status.HTTP_500_INTERNAL_SERVER_ERROR, STORED)
-    return problem(code, DETAIL[code], {"Retry-After": "1"})
+    return problem(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
 
 
 async def on_constraint_error(
@@ -100,9 +105,8 @@ def explained(code: int, explanation: Explanation) -> JSONResponse:
 
 
 async def on_overload(connection: HTTPConnection, _error: Overloaded) -> Response | None:
-    """Respond with 503 when the queue is full."""
-    response = problem(status.HTTP_503_SERVICE_UNAVAILABLE, BUSY, {"Retry-After": "1"})
-    return await answer(connection, response)
+    """Respond when the queue is full."""
+    return await answer(connection, unavailable(connection, BUSY))
 
 
 async def on_http_exception(connection: HTTPConnection, error: HTTPException) -> Response | None:

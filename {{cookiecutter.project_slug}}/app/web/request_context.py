@@ -13,10 +13,12 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from app.database.admission import Overloaded
 from app.web.body_size import BodyTooLarge, limit_body, too_large_response
-from app.web.problems import internal_error_response
+from app.web.errors import BUSY
+from app.web.problems import internal_error_response, problem
 from app.web.response import Answer
-from app.web.streams import cut, reason
+from app.web.streams import cut, is_cut, original, reason
 
 logger = structlog.get_logger()
 
@@ -58,6 +60,7 @@ class RequestContext:
         self.app = with_cors(app)
         self.too_large = with_cors(too_large_response())
         self.internal_error = with_cors(internal_error_response())
+        self.busy = with_cors(problem(503, BUSY, {"Retry-After": "1"}))
         self.max_body_size = max_body_size
         self.page_headers = [*HEADERS, HTTPS_ONLY] if https_only else HEADERS
         self.headers = [*self.page_headers, NO_CONTENT]
@@ -97,12 +100,11 @@ class RequestContext:
                 raise
             await self.too_large(scope, receive, answer.send)
         except Exception as error:
-            if not answer.code:
-                await self.internal_error(scope, receive, answer.send)
-            if not answer.code or answer.complete:
+            if is_cut(answer, error):
+                end, log = " was cut", partial(logger.error, **reason(error))
+                await cut(answer, scope, error)
+            elif not await self.is_rejected(answer, scope, receive, error):
                 raise
-            end, log = " was cut", partial(logger.error, **reason(error))
-            await cut(answer, scope, error)
         except asyncio.CancelledError:
             answer.code, end, log = None, " was cancelled", logger.warning
             raise
@@ -113,6 +115,17 @@ class RequestContext:
             milliseconds = round((time.perf_counter() - begun) * 1000, 1)
             if self.in_flight.pop(id(scope), None):
                 log(f"{name}{end}", status=answer.code, duration_ms=milliseconds)
+
+    async def is_rejected(
+        self, answer: Answer, scope: Scope, receive: Receive, error: Exception
+    ) -> bool:
+        """End the response to an error; return whether the request was only rejected."""
+        rejected = isinstance(original(error), Overloaded)  # by server-sent events, see `is_cut`
+        if answer.code:
+            await answer.finish()
+        else:
+            await (self.busy if rejected else self.internal_error)(scope, receive, answer.send)
+        return rejected
 
     async def log_cancelled_requests(self, receive: Receive) -> Message:
         """Log at shutdown the requests that the server has cancelled and no longer waits for."""

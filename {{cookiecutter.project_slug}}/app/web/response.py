@@ -18,7 +18,7 @@ class Answer:
         self.code: int | None = 0  # until the response begins
         self.headers: list[tuple[bytes, bytes]] = []
         self.plain: Message | None = None  # the start of a plain-text error
-        self.streams = self.complete = False
+        self.complete = False
         self.last: Message | None = None  # the end of server-sent events
 
     async def send(self, message: Message) -> None:
@@ -29,6 +29,7 @@ class Answer:
             if code >= status.HTTP_400_BAD_REQUEST and is_plain_text_error(self.scope, message):
                 self.plain = message  # sent with its body
                 return
+            self.scope.setdefault("state", {})["responding"] = True
             own = {name for name, _ in message["headers"]}
             message["headers"] = [
                 *message["headers"],
@@ -39,18 +40,17 @@ class Answer:
             self.plain = None
             await response(self.scope, self.receive, self.send)
             return
-        elif message.get("more_body"):
-            self.streams = True
-        elif self.streams and self.has_events():
-            self.last = message  # sent by `finish`, unless an error event is the last one
-            return
-        else:
+        elif not message.get("more_body"):
+            if self.has_events():
+                self.last = message  # sent by `finish`, unless an error event is the last one
+                return
             self.complete = True
         await self.send_on(message)
 
     async def finish(self) -> None:
         """End server-sent events: only after them FastAPI raises the errors of the endpoint."""
         if self.last is not None:
+            self.complete = True
             await self.send_on(self.last)
 
     def has_events(self) -> bool:

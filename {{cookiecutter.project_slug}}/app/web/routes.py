@@ -24,11 +24,6 @@ def route_name(request: HTTPConnection) -> str:
     return f"{request.scope.get('method', 'WEBSOCKET')} {path}"
 
 
-def sends_events(request: HTTPConnection) -> bool:
-    """Return whether a request gets server-sent events: FastAPI begins these early."""
-    return getattr(route_of(request), "is_sse_stream", False)
-
-
 def route_depends_on(call: Callable[..., Any], request: HTTPConnection) -> bool:
     """Return whether the route, or a router that includes it, depends on a function."""
     dependant = getattr(route_of(request), "dependant", None)

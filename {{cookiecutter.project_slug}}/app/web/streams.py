@@ -15,13 +15,25 @@ from app.web.errors import database_problem, explained
 from app.web.problems import INTERNAL_ERROR, problem
 from app.web.response import Answer
 
+TOO_LATE = "Caught handled exception, but response already started."
+
+
+def is_cut(answer: Answer, error: Exception) -> bool:
+    """Return whether an error has cut a stream: it has begun, and has not ended.
+
+    An error of a background task comes after the end. FastAPI raises the error of server-sent
+    events there too, but in a group.
+    """
+    ended = answer.last is not None and not isinstance(error, ExceptionGroup)
+    return bool(answer.code) and not answer.complete and not ended
+
 
 def original(error: BaseException) -> BaseException:
     """Return the error that cut the stream, without what FastAPI and Starlette wrap around it."""
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return original(error.exceptions[0])
-    # Starlette raises this if there is a handler for the error, but it is too late for a response.
-    if type(error) is RuntimeError and error.__cause__ is not None:
+    # Starlette raises this if there is a handler for the error.
+    if str(error) == TOO_LATE and error.__cause__ is not None:
         return original(error.__cause__)
     return error
 

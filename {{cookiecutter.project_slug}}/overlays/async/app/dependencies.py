@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from app.database import Database, WriteSession
 from app.web.deadline import lift_deadline
 from app.web.held import opened
-from app.web.routes import route_depends_on, sends_events
+from app.web.routes import route_depends_on
 from app.web.units import RequestDatabase
 
 
@@ -46,8 +46,6 @@ async def get_reader(request: HTTPConnection) -> AsyncGenerator[AsyncSession]:
 async def get_database(request: HTTPConnection) -> AsyncGenerator[RequestDatabase]:
     """Short units of work: the request holds a connection only within each."""
     db: Database = request.state.db
-    if sends_events(request):
-        request.state.responding = True
     yield RequestDatabase(
         managed=db.managed,
         readers=db.readers,

@@ -15,7 +15,7 @@ from app.database import Database, WriteSession
 from app.database.managed import finish
 from app.web.deadline import check_deadline
 from app.web.held import opened
-from app.web.routes import route_depends_on, sends_events
+from app.web.routes import route_depends_on
 from app.web.units import RequestDatabase
 
 S = TypeVar("S", bound=Session)
@@ -71,8 +71,6 @@ async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:
 async def get_database(request: HTTPConnection) -> AsyncGenerator[RequestDatabase]:
     """Short units of work: the request holds a connection only within each."""
     db: Database = request.state.db
-    if sends_events(request):
-        request.state.responding = True
     yield RequestDatabase(
         managed=db.managed,
         readers=db.readers,

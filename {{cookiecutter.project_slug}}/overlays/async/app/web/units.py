@@ -64,7 +64,7 @@ class RequestDatabase(UnitsOfWork):
         """Begin a transaction; its commit ends the deadline of the request."""
         async with super().begin(isolation, read_only=read_only) as session:
             yield session
-            if not read_only:
+            if not read_only and not self.has_begun_response():
                 lift_deadline(self.connection)
         if not read_only:
             self.connection.state.stored = True

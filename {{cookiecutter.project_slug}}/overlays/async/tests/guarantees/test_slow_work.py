@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
-from app.database.admission import Queue
+from app.database.admission import Overloaded, Queue
 from app.database.slots import Slots
 from app.dependencies import DatabaseDep, ReaderDep, SessionDep
 from app.settings import Settings
@@ -134,10 +134,8 @@ async def test_units_and_sessions_do_not_wait_for_each_other(
     assert [it.status_code for it in responses] == [200] * 160
 
 
-async def test_only_a_request_that_has_done_nothing_is_rejected(
-    app: FastAPI, client: AsyncClient, db: Database, settings: Settings
-) -> None:
-    """All connections of units are taken, and no unit may be queued."""
+def add_units(app: FastAPI) -> None:
+    """Add endpoints that open their units before and after they have done something."""
 
     @app.post("/probe/first")
     async def first(db: DatabaseDep) -> None:
@@ -162,25 +160,36 @@ async def test_only_a_request_that_has_done_nothing_is_rejected(
 
         return StreamingResponse(lines())
 
+    @app.post("/probe/events", response_class=EventSourceResponse)
+    async def events(db: DatabaseDep) -> AsyncIterator[bool]:
+        async with db.unit() as session:
+            yield await count_products(session) > 0
+
     async def end_slowly() -> AsyncIterator[None]:
         yield
-        await asyncio.sleep(0.2)  # FastAPI begins the events meanwhile
+        await asyncio.sleep(0.2)  # FastAPI begins the events meanwhile, before the response
 
-    @app.post("/probe/events", response_class=EventSourceResponse)
-    async def events(
+    @app.post("/probe/early", response_class=EventSourceResponse)
+    async def early(
         db: DatabaseDep, slow: Annotated[None, Depends(end_slowly, scope="function")]
     ) -> AsyncIterator[bool]:
         async with db.unit() as session:
             yield await count_products(session) > 0
 
+
+async def test_only_a_request_that_has_done_nothing_is_rejected(
+    app: FastAPI, client: AsyncClient, db: Database, settings: Settings
+) -> None:
+    """All connections of units are taken, and no unit may be queued."""
+    add_units(app)
     db.unit_slots.max_waiting = 0
     callers = count()
 
     async def call() -> Response | None:
         number = next(callers)
-        if number < 3:
-            await asyncio.sleep((0, 0, 0.8)[number])
-            return await client.post(f"/probe/{('second', 'stream', 'events')[number]}")
+        if number < 4:
+            await asyncio.sleep((0, 0, 0.8, 0.8)[number])
+            return await client.post(f"/probe/{('second', 'stream', 'events', 'early')[number]}")
         await asyncio.sleep(0.5)
         async with AsyncExitStack() as stack:
             for _ in range(settings.unit_connections):
@@ -191,8 +200,10 @@ async def test_only_a_request_that_has_done_nothing_is_rejected(
         assert rejected.headers["Retry-After"]
         return rejected
 
-    found = await at_once(4, call)
-    assert [it and it.status_code for it in found] == [200, 200, 200, 503]
+    found = await at_once(5, call)
+    assert [it and it.status_code for it in found] == [200, 200, 200, 503, 503]
+    assert found[3]
+    assert found[3].headers["Retry-After"]
     assert [it and it.text for it in found[1:3]] == ["begun;True;", "data: true\n\n"]
     assert await stored(db) == 2
 
@@ -223,11 +234,19 @@ async def test_nothing_is_to_be_tried_again_after_a_commit(
         async with db.unit(read_only=True):
             raise PoolTimeoutError
 
+    @app.post("/probe/queue/full")
+    async def queue_full(db: DatabaseDep) -> None:
+        async with db.unit() as session:
+            await store(session, "Chair")
+        raise Overloaded  # as a session would
+
     before, after = await client.post("/probe/0"), await client.post("/probe/1")
+    rejected = await client.post("/probe/queue/full")
+    assert (rejected.status_code, rejected.json()) == (500, after.json())
     assert (before.status_code, "Retry-After" in before.headers) == (503, True)
     assert (after.status_code, "Retry-After" in after.headers) == (500, False)
     assert after.json()["detail"] == "The request failed after a part of it was stored."
-    assert await stored(db) == 1
+    assert await stored(db) == 2
 
 
 async def test_the_first_commit_ends_the_deadline(
@@ -247,6 +266,21 @@ async def test_the_first_commit_ends_the_deadline(
         late, stored_first = await client.post("/probe/0"), await client.post("/probe/1")
     assert (late.status_code, stored_first.status_code) == (503, 200)
     assert await stored(db) == 2
+
+
+async def test_a_session_beside_authentication_has_a_deadline(
+    settings: Settings, client_of: ClientOf, db: Database
+) -> None:
+    app = create_app(settings.model_copy(update={"request_timeout": 0.5}))
+
+    @app.post("/probe")
+    async def probe(session: SessionDep, user: Annotated[int, Depends(authenticate)]) -> None:
+        await store(session)
+        await asyncio.sleep(0.8)
+
+    async with client_of(app) as client:
+        response = await client.post("/probe")
+    assert (response.status_code, await stored(db)) == (503, 0)
 
 
 @pytest.mark.parametrize("path", ["before", "after"])

@@ -1,9 +1,10 @@
 """Limits how many units of work use a connection at once."""
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import anyio
 import anyio.from_thread
@@ -33,7 +34,12 @@ class Slots:
         return self.free == 0 and len(self.queue) >= self.max_waiting
 
     def __enter__(self) -> None:
-        """Wait for a slot in this thread."""
+        """Wait for a slot in this thread; raises `RuntimeError` on the event loop."""
+        if on_event_loop():
+            raise RuntimeError(
+                "db.unit(), db.reading() and db.run() would block the event loop:"
+                " call them in a `def` function, or use `await db.run_in_background`"
+            )
         turn = threading.Lock()
         turn.acquire()
         with self.lock:
@@ -41,8 +47,17 @@ class Slots:
                 self.free -= 1
                 return
             self.queue.append(turn)
-        with one_more_thread():
-            turn.acquire()  # until another thread releases its slot
+        try:
+            with one_more_thread():
+                turn.acquire()  # until another thread releases its slot
+        except BaseException:
+            with self.lock:
+                waiting = turn in self.queue
+                if waiting:
+                    self.queue.remove(turn)
+            if not waiting:
+                self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         """Release the slot: the first in the queue gets it."""
@@ -53,6 +68,15 @@ class Slots:
                 self.free += 1
 
 
+def on_event_loop() -> bool:
+    """Return whether the caller runs on an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 @contextmanager
 def one_more_thread() -> Generator[None]:
     """Let the server use one more thread while this one waits.
@@ -61,16 +85,24 @@ def one_more_thread() -> Generator[None]:
     that holds the lock would find no thread to finish in.
     """
     try:
-        anyio.from_thread.run_sync(change_threads, 1)
+        loop, limiter = anyio.from_thread.run_sync(allow_one_more)
     except anyio.NoEventLoopError:  # this thread is not of the server
         yield
         return
     try:
         yield
     finally:
-        anyio.from_thread.run_sync(change_threads, -1)
+        with suppress(RuntimeError):  # the event loop has ended
+            loop.call_soon_threadsafe(take_back, limiter)
 
 
-def change_threads(number: int) -> None:
-    """Change how many threads the server may use at once."""
-    anyio.to_thread.current_default_thread_limiter().total_tokens += number
+def allow_one_more() -> tuple[asyncio.AbstractEventLoop, anyio.CapacityLimiter]:
+    """Let the server use one more thread."""
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    limiter.total_tokens += 1
+    return asyncio.get_running_loop(), limiter
+
+
+def take_back(limiter: anyio.CapacityLimiter) -> None:
+    """Let the server use one thread less again."""
+    limiter.total_tokens -= 1

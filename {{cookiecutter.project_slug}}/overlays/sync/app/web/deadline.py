@@ -31,9 +31,8 @@ class Deadline:
 
 
 def check_deadline(request: HTTPConnection) -> None:
-    """Raise `HTTPException` if the deadline has passed before the response began."""
-    late = time.monotonic() > getattr(request.state, "deadline", math.inf)
-    if late and not hasattr(request.state, "responding"):
+    """Raise `HTTPException` if the deadline has passed."""
+    if time.monotonic() > getattr(request.state, "deadline", math.inf):
         logger.warning("%s %s took too long", request.scope["method"], request.url.path)
         raise HTTPException(
             status.HTTP_503_SERVICE_UNAVAILABLE,

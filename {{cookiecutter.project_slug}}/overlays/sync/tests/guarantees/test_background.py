@@ -1,5 +1,6 @@
 """Work outside requests has its own connections and takes none from requests."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -132,6 +133,15 @@ def test_retryable_transactions_wait_for_a_connection(db: Database, settings: Se
 
     at_once(30, lambda: db.run(work, read_only=True))
     assert peak == settings.unit_connections
+
+
+def test_a_unit_on_the_event_loop_is_refused(db: Database) -> None:
+    async def begin() -> None:
+        with db.unit():
+            pass
+
+    with pytest.raises(RuntimeError, match="would block the event loop"):
+        asyncio.run(begin())
 
 
 def test_a_unit_that_fails_is_rolled_back(db: Database) -> None:

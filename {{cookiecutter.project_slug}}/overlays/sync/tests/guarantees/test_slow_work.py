@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from app.database import Database
-from app.database.admission import Queue
+from app.database.admission import Overloaded, Queue
 from app.database.slots import Slots
 from app.dependencies import DatabaseDep, ReaderDep, SessionDep
 from app.settings import Settings
@@ -135,10 +135,8 @@ def test_units_and_sessions_do_not_wait_for_each_other(
     assert [it.status_code for it in responses] == [200] * 160
 
 
-def test_only_a_request_that_has_done_nothing_is_rejected(
-    app: FastAPI, client: TestClient, db: Database, settings: Settings
-) -> None:
-    """All connections of units are taken, and no unit may be queued."""
+def add_units(app: FastAPI) -> None:
+    """Add endpoints that open their units before and after they have done something."""
 
     @app.post("/probe/first")
     def first(db: DatabaseDep) -> None:
@@ -163,25 +161,36 @@ def test_only_a_request_that_has_done_nothing_is_rejected(
 
         return StreamingResponse(lines())
 
+    @app.post("/probe/events", response_class=EventSourceResponse)
+    def events(db: DatabaseDep) -> Iterator[bool]:
+        with db.unit() as session:
+            yield count_products(session) > 0
+
     def end_slowly() -> Iterator[None]:
         yield
-        time.sleep(0.2)  # FastAPI begins the events meanwhile
+        time.sleep(0.2)  # FastAPI begins the events meanwhile, before the response
 
-    @app.post("/probe/events", response_class=EventSourceResponse)
-    def events(
+    @app.post("/probe/early", response_class=EventSourceResponse)
+    def early(
         db: DatabaseDep, slow: Annotated[None, Depends(end_slowly, scope="function")]
     ) -> Iterator[bool]:
         with db.unit() as session:
             yield count_products(session) > 0
 
+
+def test_only_a_request_that_has_done_nothing_is_rejected(
+    app: FastAPI, client: TestClient, db: Database, settings: Settings
+) -> None:
+    """All connections of units are taken, and no unit may be queued."""
+    add_units(app)
     db.unit_slots.max_waiting = 0
     callers = count()
 
     def call() -> Response | None:
         number = next(callers)
-        if number < 3:
-            time.sleep((0, 0, 0.8)[number])
-            return client.post(f"/probe/{('second', 'stream', 'events')[number]}")
+        if number < 4:
+            time.sleep((0, 0, 0.8, 0.8)[number])
+            return client.post(f"/probe/{('second', 'stream', 'events', 'early')[number]}")
         time.sleep(0.5)
         with ExitStack() as stack:
             for _ in range(settings.unit_connections):
@@ -192,8 +201,10 @@ def test_only_a_request_that_has_done_nothing_is_rejected(
         assert rejected.headers["Retry-After"]
         return rejected
 
-    found = at_once(4, call)
-    assert [it and it.status_code for it in found] == [200, 200, 200, 503]
+    found = at_once(5, call)
+    assert [it and it.status_code for it in found] == [200, 200, 200, 503, 503]
+    assert found[3]
+    assert found[3].headers["Retry-After"]
     assert [it and it.text for it in found[1:3]] == ["begun;True;", "data: true\n\n"]
     assert stored(db) == 2
 
@@ -224,11 +235,19 @@ def test_nothing_is_to_be_tried_again_after_a_commit(
         with db.unit(read_only=True):
             raise PoolTimeoutError
 
+    @app.post("/probe/queue/full")
+    def queue_full(db: DatabaseDep) -> None:
+        with db.unit() as session:
+            store(session, "Chair")
+        raise Overloaded  # as a session would
+
     before, after = client.post("/probe/0"), client.post("/probe/1")
+    rejected = client.post("/probe/queue/full")
+    assert (rejected.status_code, rejected.json()) == (500, after.json())
     assert (before.status_code, "Retry-After" in before.headers) == (503, True)
     assert (after.status_code, "Retry-After" in after.headers) == (500, False)
     assert after.json()["detail"] == "The request failed after a part of it was stored."
-    assert stored(db) == 1
+    assert stored(db) == 2
 
 
 def test_the_first_commit_ends_the_deadline(
@@ -248,6 +267,21 @@ def test_the_first_commit_ends_the_deadline(
         late, stored_first = client.post("/probe/0"), client.post("/probe/1")
     assert (late.status_code, stored_first.status_code) == (503, 200)
     assert stored(db) == 2
+
+
+def test_a_session_beside_authentication_has_a_deadline(
+    settings: Settings, client_of: ClientOf, db: Database
+) -> None:
+    app = create_app(settings.model_copy(update={"request_timeout": 0.5}))
+
+    @app.post("/probe")
+    def probe(session: SessionDep, user: Annotated[int, Depends(authenticate)]) -> None:
+        store(session)
+        time.sleep(0.8)
+
+    with client_of(app) as client:
+        response = client.post("/probe")
+    assert (response.status_code, stored(db)) == (503, 0)
 
 
 @pytest.mark.parametrize("path", ["before", "after"])

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse
 from fastapi.testclient import TestClient
@@ -19,6 +19,7 @@ from app.database import WriteSession
 from app.dependencies import DatabaseDep, SessionDep
 from app.logs import LoggedError, is_new
 from app.settings import Settings
+from app.web.streams import original
 from tests.conftest import ClientOf, at_once
 from tests.guarantees.products import create_app
 
@@ -51,6 +52,12 @@ def add_streams(app: FastAPI) -> None:
         yield 1
         time.sleep(0.1)  # at an error, FastAPI drops events that it has not sent yet
         fail(db, error)
+
+    @app.get("/probe/early/{error}", response_class=EventSourceResponse)
+    def early(db: DatabaseDep, error: str) -> Iterator[int]:
+        time.sleep(0.1)
+        fail(db, error)
+        yield 1
 
 
 def cut_lines(logs: list[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
@@ -89,6 +96,40 @@ def test_server_sent_events_end_with_the_error(
     assert last.startswith('event: error\ndata: {"title":')
     assert f'"status":{status}' in last
     assert len(cut_lines(logs)) == 1
+
+
+def test_server_sent_events_that_fail_at_once_send_only_the_error(
+    app: FastAPI, client: TestClient
+) -> None:
+    add_streams(app)
+    with capture_logs() as logs:
+        response = client.get("/probe/early/unavailable")
+    assert response.status_code == 200
+    assert response.text.startswith('event: error\ndata: {"title":')
+    assert len(cut_lines(logs)) == 1
+
+
+def test_an_error_after_the_last_event_is_not_sent(
+    app: FastAPI, client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing() -> Iterator[None]:
+        yield
+        raise ValueError("after the end")
+
+    @app.get("/probe", response_class=EventSourceResponse, dependencies=[Depends(failing)])
+    def events() -> Iterator[int]:
+        yield 1
+
+    with capture_logs() as logs:
+        response = client.get("/probe")
+    assert (response.text, cut_lines(logs)) == ("data: 1\n\n", [])
+    assert "after the end" in caplog.text
+
+
+def test_an_error_with_a_cause_is_logged_itself() -> None:
+    bug = RuntimeError("the bug")
+    bug.__cause__ = ValueError("its cause")
+    assert original(ExceptionGroup("of a task", [bug])) is bug
 
 
 def test_other_exceptions_have_their_line_in_the_log() -> None:
