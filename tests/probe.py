@@ -149,6 +149,15 @@ async def held(request: Request) -> list[int]:
     ]
 
 
+@app.get("/probe/mood")
+async def mood(reader: ReaderDep, number: int) -> str:
+    """Read a value of an Enum type, which a driver looks up."""
+    words = ("sad", "ok", "happy")
+    query = select(text(f"CAST('{words[number % 3]}' AS mood), {number} + 0"))
+    rows = await reader.execute(query)
+    return " ".join(map(str, rows.one()))
+
+
 @app.post("/probe/duplicate")
 async def duplicate(session: SessionDep, name: str) -> None:
     for _ in range(2):

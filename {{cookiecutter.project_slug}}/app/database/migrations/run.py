@@ -21,6 +21,14 @@ from app.database.migrations.autogenerate import arrange, include_name, render_i
 from app.settings import Settings
 
 
+def migration_url(settings: Settings) -> URL:
+    """Return the address for migrations, or exit with one sentence."""
+    try:
+        return dialect.migration_url(settings)
+    except ValueError as error:
+        fail(str(error), error)
+
+
 def migrate_online(connection: Connection, settings: Settings, metadata: MetaData) -> None:
     """Run the command on a connection; a database lock serialises migrations."""
     changes = changes_database()
@@ -35,7 +43,7 @@ def migrate_online(connection: Connection, settings: Settings, metadata: MetaDat
 
 def migrate_offline(settings: Settings, metadata: MetaData) -> None:
     """Print the statements of the command, without a connection."""
-    context.configure(url=settings.database_url, literal_binds=True, **options(metadata))
+    context.configure(url=migration_url(settings), literal_binds=True, **options(metadata))
     migrate()
 
 

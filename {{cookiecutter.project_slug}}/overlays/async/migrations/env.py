@@ -10,7 +10,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app import logs, tables
-from app.database.migrations.run import explain_connection_errors, migrate_offline, migrate_online
+from app.database.migrations.run import (
+    explain_connection_errors,
+    migrate_offline,
+    migrate_online,
+    migration_url,
+)
 from app.settings import Settings
 
 logging.getLogger("alembic").setLevel(logging.INFO)
@@ -24,8 +29,9 @@ metadata = context.config.attributes.get("metadata", tables.metadata)
 
 async def connect_and_migrate() -> None:
     """Open a connection and run the migrations on it."""
-    engine = create_async_engine(settings.database_url, poolclass=NullPool)
-    with explain_connection_errors(settings.database_url):
+    url = migration_url(settings)
+    engine = create_async_engine(url, poolclass=NullPool)
+    with explain_connection_errors(url):
         try:
             connection = await engine.connect()
         except DBAPIError:

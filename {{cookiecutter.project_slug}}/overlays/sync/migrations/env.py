@@ -7,7 +7,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from app import logs, tables
-from app.database.migrations.run import explain_connection_errors, migrate_offline, migrate_online
+from app.database.migrations.run import (
+    explain_connection_errors,
+    migrate_offline,
+    migrate_online,
+    migration_url,
+)
 from app.settings import Settings
 
 logging.getLogger("alembic").setLevel(logging.INFO)
@@ -21,8 +26,9 @@ metadata = context.config.attributes.get("metadata", tables.metadata)
 if context.is_offline_mode():
     migrate_offline(settings, metadata)
 else:
-    engine = create_engine(settings.database_url, poolclass=NullPool)
-    with explain_connection_errors(settings.database_url):
+    url = migration_url(settings)
+    engine = create_engine(url, poolclass=NullPool)
+    with explain_connection_errors(url):
         connection = engine.connect()
     with connection:
         migrate_online(connection, settings, metadata)

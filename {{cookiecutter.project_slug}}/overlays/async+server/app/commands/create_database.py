@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.database.dialect import CREATE_DATABASE, MAINTENANCE_DATABASE
+from app.database.dialect import CREATE_DATABASE, MAINTENANCE_DATABASE, migration_url
 from app.database.migrations.run import reason
 from app.settings import Settings
 
@@ -18,7 +18,7 @@ from app.settings import Settings
 @asynccontextmanager
 async def maintenance_connection(settings: Settings) -> AsyncGenerator[AsyncConnection]:
     """Connect in AUTOCOMMIT to a database that every server has."""
-    url = settings.database_url.set(database=MAINTENANCE_DATABASE)
+    url = migration_url(settings).set(database=MAINTENANCE_DATABASE)
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     async with engine.connect() as connection:
         yield connection
@@ -27,7 +27,7 @@ async def maintenance_connection(settings: Settings) -> AsyncGenerator[AsyncConn
 
 async def exists(settings: Settings) -> bool:
     """Return whether the database accepts a connection."""
-    engine = create_async_engine(settings.database_url, poolclass=NullPool)
+    engine = create_async_engine(migration_url(settings), poolclass=NullPool)
     try:
         async with engine.connect():
             return True
@@ -40,7 +40,7 @@ async def create_database(settings: Settings) -> bool:
     if await exists(settings):
         return False
     async with maintenance_connection(settings) as connection:
-        name = connection.dialect.identifier_preparer.quote(settings.database_url.database or "")
+        name = connection.dialect.identifier_preparer.quote(migration_url(settings).database or "")
         await connection.execute(text(CREATE_DATABASE.format(name)))
     return True
 
@@ -48,7 +48,7 @@ async def create_database(settings: Settings) -> bool:
 async def main() -> None:
     """Create the database and print the result; on failure, print why and exit with code 1."""
     settings = Settings()
-    url = settings.database_url.set(query={})
+    url = migration_url(settings).set(query={})
     try:
         created = await create_database(settings)
     except DBAPIError as error:

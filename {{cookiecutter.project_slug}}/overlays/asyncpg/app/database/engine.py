@@ -11,6 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.database.aborted import refuse_to_commit_aborted
 from app.database.dialect import OUTDATED, end_streams, needs_new_connection
 from app.database.ping import ping_if_idle
+from app.database.pooler import POOLED, pass_pooler
 from app.settings import Settings
 from app.settings.url_parameters import DSN_PARAMETERS
 
@@ -23,7 +24,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     limit = settings.database_statement_timeout * 1000  # milliseconds
     query = settings.database_url.query
     limits = f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
-    return {
+    options: dict[str, Any] = {
         "echo": settings.database_echo,
         "hide_parameters": not settings.database_echo,
         "pool_timeout": settings.database_pool_timeout,
@@ -33,6 +34,9 @@ def engine_options(settings: Settings) -> dict[str, Any]:
             "options": f"{limits} {query.get('options', '')}".rstrip(),
         },
     }
+    if settings.database_pooler is not None:
+        pass_pooler(options, statement_cache_size=0, prepared_statement_cache_size=0)
+    return options
 
 
 def error_code(error: BaseException | None) -> str | None:
@@ -83,7 +87,8 @@ def connect(
     asyncpg does not wrap errors of the socket or of an invalid address. The session uses UTC,
     unless the URL sets another time zone.
     """
-    kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
+    if not kwargs.pop(POOLED, False):
+        kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
     if dsn := {name: kwargs.pop(name) for name in DSN_PARAMETERS & kwargs.keys()}:
         kwargs["dsn"] = f"postgresql://?{urlencode(dsn)}"
     if "connect_timeout" in kwargs:

@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.database.aborted import refuse_to_commit_aborted
 from app.database.dialect import OUTDATED, end_streams, needs_new_connection
 from app.database.ping import ping_if_idle
+from app.database.pooler import POOLED, pass_pooler
 from app.settings import Settings
 
 
@@ -30,7 +31,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     limit = settings.database_statement_timeout * 1000  # milliseconds
     query = settings.database_url.query
     limits = f"-c statement_timeout={limit} -c idle_in_transaction_session_timeout={limit}"
-    return {
+    options: dict[str, Any] = {
         "echo": settings.database_echo,
         "hide_parameters": not settings.database_echo,
         "pool_timeout": settings.database_pool_timeout,
@@ -40,6 +41,13 @@ def engine_options(settings: Settings) -> dict[str, Any]:
             "options": f"{limits} {query.get('options', '')}".rstrip(),
         },
     }
+    if settings.database_pooler is not None:
+        #% if cookiecutter.driver == "psycopg2"
+        pass_pooler(options)
+        #% else
+        pass_pooler(options, prepare_threshold=None)
+        #% endif
+    return options
 
 
 def error_code(error: BaseException | None) -> str | None:
@@ -83,7 +91,8 @@ def use_utc(
     _dialect: Dialect, _record: ConnectionPoolEntry, _args: Any, kwargs: dict[str, Any]
 ) -> None:
     """Set the time zone of the session to UTC, unless the URL sets another one."""
-    kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
+    if not kwargs.pop(POOLED, False):
+        kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
 
 
 #% if cookiecutter.driver == "psycopg2"

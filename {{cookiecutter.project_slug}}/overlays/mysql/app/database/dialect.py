@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Connection, func, select
+from sqlalchemy import URL, BigInteger, Connection, func, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine.interfaces import ExecutionContext
 
@@ -93,6 +93,11 @@ def is_read_only(error: BaseException) -> bool:
         case (1290, str(text), *_):
             return "read-only" in text or "read_only" in text
     return False
+
+
+def migration_url(settings: Settings) -> URL:
+    """Return the address for migrations."""
+    return settings.migration_database_url or settings.database_url
 
 
 def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:

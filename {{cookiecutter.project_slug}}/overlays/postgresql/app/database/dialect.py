@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any, Literal
 
-from sqlalchemy import Connection, DateTime, Engine, LargeBinary, Time, event, func, select
+from sqlalchemy import URL, Connection, DateTime, Engine, LargeBinary, Time, event, func, select
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExecutionContext
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -25,6 +25,7 @@ NOW = func.statement_timestamp()
 READER_OPTIONS: dict[str, Any] = {
     "isolation_level": "AUTOCOMMIT",
     "skip_autocommit_rollback": True,
+    "pool_events": [],  # those of the writers' engine are enough
 }
 
 # Codes from appendix A of the manual.
@@ -99,6 +100,19 @@ def needs_new_connection(code: str | None, connection: Connection | None) -> boo
     if code == READ_ONLY:
         return not connection.get_execution_options().get("postgresql_readonly")
     return code == OUTDATED
+
+
+def migration_url(settings: Settings) -> URL:
+    """Return the address of the server itself; raises `ValueError` if only a pooler's is set.
+
+    Through a pooler, the migration lock could be on another connection than the migration.
+    """
+    if settings.database_pooler is not None and settings.migration_database_url is None:
+        raise ValueError(
+            "Migrations need the address of the server itself, because DATABASE_POOLER is set:"
+            " set MIGRATION_DATABASE_URL"
+        )
+    return settings.migration_database_url or settings.database_url
 
 
 def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Connection, DateTime, LargeBinary, Time, func
+from sqlalchemy import URL, BigInteger, Connection, DateTime, LargeBinary, Time, func
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.exc import OperationalError
 
@@ -66,6 +66,11 @@ def needs_new_connection(code: str | None, connection: Connection | None) -> boo
         return True
     asked = connection.get_execution_options().get("sqlite_query_only")
     return code is not None and code.startswith("SQLITE_READONLY") and not asked
+
+
+def migration_url(settings: Settings) -> URL:
+    """Return the address for migrations."""
+    return settings.database_url
 
 
 def acquire_migration_lock(connection: Connection, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from app.database.dialect import CREATE_DATABASE, MAINTENANCE_DATABASE
+from app.database.dialect import CREATE_DATABASE, MAINTENANCE_DATABASE, migration_url
 from app.database.migrations.run import reason
 from app.settings import Settings
 
@@ -16,7 +16,7 @@ from app.settings import Settings
 @contextmanager
 def maintenance_connection(settings: Settings) -> Generator[Connection]:
     """Connect in AUTOCOMMIT to a database that every server has."""
-    url = settings.database_url.set(database=MAINTENANCE_DATABASE)
+    url = migration_url(settings).set(database=MAINTENANCE_DATABASE)
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         yield connection
@@ -25,7 +25,7 @@ def maintenance_connection(settings: Settings) -> Generator[Connection]:
 
 def exists(settings: Settings) -> bool:
     """Return whether the database accepts a connection."""
-    engine = create_engine(settings.database_url, poolclass=NullPool)
+    engine = create_engine(migration_url(settings), poolclass=NullPool)
     try:
         with engine.connect():
             return True
@@ -38,7 +38,7 @@ def create_database(settings: Settings) -> bool:
     if exists(settings):
         return False
     with maintenance_connection(settings) as connection:
-        name = connection.dialect.identifier_preparer.quote(settings.database_url.database or "")
+        name = connection.dialect.identifier_preparer.quote(migration_url(settings).database or "")
         connection.execute(text(CREATE_DATABASE.format(name)))
     return True
 
@@ -46,7 +46,7 @@ def create_database(settings: Settings) -> bool:
 def main() -> None:
     """Create the database and print the result; on failure, print why and exit with code 1."""
     settings = Settings()
-    url = settings.database_url.set(query={})
+    url = migration_url(settings).set(query={})
     try:
         created = create_database(settings)
     except DBAPIError as error:

@@ -1,0 +1,125 @@
+"""A service behind PgBouncer in transaction mode, and its migrations beside it."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from combinations import DRIVERS, Combination
+from conftest import everyday
+from processes import execute, run, serving, with_probe
+from servers import pooler, postgresql_server
+
+ON_POSTGRESQL = [it for it in DRIVERS if it.database == "postgresql"]
+CLIENTS, REQUESTS = 40, 1000
+WORDS = ("sad", "ok", "happy")
+# As docs/database.md says.
+ROLE = [
+    "ALTER ROLE CURRENT_USER SET statement_timeout = '30s'",
+    "ALTER ROLE CURRENT_USER SET idle_in_transaction_session_timeout = '30s'",
+    "ALTER ROLE CURRENT_USER SET timezone = 'UTC'",
+    "ALTER ROLE CURRENT_USER SET jit = off",
+]
+
+
+async def load(client: httpx2.Client) -> list[str]:
+    """Send requests from many clients at once; return what was wrong with the responses."""
+    limits = httpx2.Limits(max_connections=CLIENTS)
+    wrong = []
+    async with httpx2.AsyncClient(base_url=client.base_url, limits=limits, timeout=60) as clients:
+
+        async def one(number: int) -> None:
+            item = number % 50 + 1
+            paths = {
+                f"/items/{item}": ("name", f"Lamp {item}"),
+                f"/probe/mood?number={number}": (None, f"{WORDS[number % 3]} {number}"),
+                f"/probe/ask?question=SELECT {number}": (None, number),
+                f"/probe/user-by-reading?item_id={item}": (None, item),
+            }
+            path, (key, expected) = list(paths.items())[number % 4]
+            response = await clients.get(path)
+            found = response.json()
+            if response.status_code != 200 or (found[key] if key else found) != expected:
+                wrong.append(f"{path}: {response.status_code} {response.text}")
+
+        waiting = iter(range(REQUESTS))
+
+        async def client_loop() -> None:
+            for number in waiting:
+                await one(number)
+
+        await asyncio.gather(*(client_loop() for _ in range(CLIENTS)))
+    return wrong
+
+
+@pytest.mark.parametrize("tried", everyday(ON_POSTGRESQL, "asyncpg", "psycopg2"), ids=str)
+def test_every_response_through_a_pooler_is_right(
+    tried: Combination, projects: dict[Combination, Path], environment: Path, tmp_path: Path
+) -> None:
+    if shutil.which("pgbouncer") is None:
+        pytest.skip("there is no pgbouncer to start: on Debian, apt install pgbouncer")
+    scheme = f"postgresql+{tried.driver}"
+    with postgresql_server() as server, pooler(server) as address:
+        direct = f"{scheme}:{server.address}".replace("/postgres?", "/pooled?")
+        through = f"{scheme}://app@{address}/pooled"
+        with_probe(projects[tried], tmp_path, environment, direct)
+        enum = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')"
+        execute(tmp_path, environment, direct, enum)
+        settings = {"DATABASE_POOLER": "transaction", "ENVIRONMENT": "production"}
+
+        with serving(tmp_path, environment, through, entrypoint="probe:app", **settings) as client:
+            assert client.get("/health/ready").status_code == 200
+        (log,) = tmp_path.glob("*.log")
+        assert log.read_text().count("ALTER ROLE") == 1
+        log.unlink()
+
+        execute(tmp_path, environment, direct, *ROLE)
+        with (
+            pooler(server) as fresh,
+            serving(
+                tmp_path,
+                environment,
+                through.replace(address, fresh),
+                entrypoint="probe:app",
+                **settings,
+            ) as client,
+        ):
+            rows = [
+                {"name": f"Lamp {it}", "category": "light", "quantity": it} for it in range(1, 51)
+            ]
+            assert client.post("/items/bulk", json=rows).status_code == 201
+            for _ in range(2):
+                assert asyncio.run(load(client)) == []
+            left = "/probe/ask?question=SELECT count(*) FROM pg_prepared_statements"
+            changed = (
+                "/probe/ask?question=SELECT count(*) FROM pg_settings"
+                " WHERE source = 'session' AND setting <> reset_val"
+                " AND name <> 'client_encoding'"  # the pooler itself sets that
+            )
+            for _ in range(20):
+                assert client.get(left).json() <= 1  # the question itself
+                assert client.get(changed).json() == 0
+        (log,) = tmp_path.glob("*.log")
+        assert "ALTER ROLE" not in log.read_text()
+
+
+def test_migrations_do_not_pass_a_pooler(
+    projects: dict[Combination, Path],
+    environment: Path,
+    database_url: Callable[[Combination, str], str],
+    tmp_path: Path,
+) -> None:
+    for tried in ON_POSTGRESQL[:1] + ON_POSTGRESQL[-1:]:
+        project = shutil.copytree(projects[tried], tmp_path / str(tried))
+        url = database_url(tried, "my_api_pooled")
+        behind = {"DATABASE_URL": url, "DATABASE_POOLER": "transaction"}
+        command = (environment / "python", "-m", "alembic", "upgrade", "head")
+        refused = run(*command, cwd=project, check=False, **behind)
+        assert refused.returncode == 1
+        assert refused.stdout.strip().splitlines()[-1] == (
+            "Migrations need the address of the server itself, because DATABASE_POOLER is set:"
+            " set MIGRATION_DATABASE_URL"
+        )

@@ -1,0 +1,34 @@
+"""The tests take only the address of the database from the environment or `.env`.
+
+It is `MIGRATION_DATABASE_URL` if that is set, else `DATABASE_URL`: not that of a pooler.
+
+`.env` may contain the settings of one developer; a test sets what it needs.
+"""
+
+import os
+import sys
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.settings import Settings
+
+
+class Outside(BaseSettings):
+    """What the environment or `.env` contains, even if a service could not start with it."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+
+    environment: str = "development"
+    database_url: str | None = None
+    migration_database_url: str | None = None
+
+
+outside = Outside()
+if outside.environment == "production":
+    sys.exit("The tests do not run where ENVIRONMENT is production: they make and drop databases.")
+for name in [name for name in os.environ if name.lower() in Settings.model_fields]:
+    del os.environ[name]
+url = outside.migration_database_url or outside.database_url
+if url is not None:
+    os.environ["DATABASE_URL"] = url
+Settings.model_config["env_file"] = None
