@@ -333,9 +333,10 @@ def pooler(server: PostgreSQL, **settings: str) -> Iterator[str]:
         config.write_text(
             f"[databases]\n* = host={host} user={url.username}\n[pgbouncer]\n" + "\n".join(lines)
         )
-        user = server.server.system_user
-        shutil.chown(folder, user)
-        command = ["pgbouncer", *(["--user", user] if AS_ROOT and user else []), config]
+        command = ["pgbouncer", str(config)]
+        if AS_ROOT and (user := server.server.system_user):  # it does not run as root either
+            shutil.chown(folder, user)
+            command += ["--user", user]
         log = Path(folder, "output")
         with log.open("w") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output)

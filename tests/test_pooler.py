@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx2
@@ -68,9 +69,18 @@ def test_every_response_through_a_pooler_is_right(
         with_probe(projects[tried], tmp_path, environment, direct)
         enum = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')"
         execute(tmp_path, environment, direct, enum)
-        settings = {"DATABASE_POOLER": "transaction", "ENVIRONMENT": "production"}
 
-        with serving(tmp_path, environment, through, entrypoint="probe:app", **settings) as client:
+        def serve(url: str) -> AbstractContextManager[httpx2.Client]:
+            return serving(
+                tmp_path,
+                environment,
+                url,
+                entrypoint="probe:app",
+                DATABASE_POOLER="transaction",
+                ENVIRONMENT="production",
+            )
+
+        with serve(through) as client:
             assert client.get("/health/ready").status_code == 200
         (log,) = tmp_path.glob("*.log")
         assert log.read_text().count("ALTER ROLE") == 1
@@ -79,13 +89,7 @@ def test_every_response_through_a_pooler_is_right(
         execute(tmp_path, environment, direct, *ROLE)
         with (
             pooler(server) as fresh,
-            serving(
-                tmp_path,
-                environment,
-                through.replace(address, fresh),
-                entrypoint="probe:app",
-                **settings,
-            ) as client,
+            serve(through.replace(address, fresh)) as client,
         ):
             rows = [
                 {"name": f"Lamp {it}", "category": "light", "quantity": it} for it in range(1, 51)
