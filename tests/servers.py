@@ -312,37 +312,49 @@ def postgresql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
             process.wait(60)
 
 
-@contextmanager
-def pooler(server: PostgreSQL, **settings: str) -> Iterator[str]:
-    """Keep a PgBouncer in transaction mode running before a server; yield its `host:port`.
+class PgBouncer:
+    """A `pgbouncer` in transaction mode, with five connections for each database and user."""
 
-    It has five connections to the server for each database and user.
-    """
-    with TemporaryDirectory() as folder:
-        port = free_port()
+    def __init__(self, folder: str, server: PostgreSQL) -> None:
+        """Write the configuration, and start it."""
+        self.log = Path(folder, "output")
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
         url = urlsplit(server.server.get_uri())
-        own = {
-            "listen_addr": "127.0.0.1", "listen_port": str(port), "unix_socket_dir": "",
+        host = unquote(parse_qs(url.query)["host"][0])  # of its socket
+        settings = {
+            "listen_addr": "127.0.0.1", "listen_port": str(self.port), "unix_socket_dir": "",
             "auth_type": "any", "pool_mode": "transaction", "default_pool_size": "5",
-            "max_client_conn": "200", "logfile": f"{folder}/log", "pidfile": f"{folder}/pid",
+            "max_client_conn": "200", "server_login_retry": "1",
         }  # fmt: skip
-        lines = [f"{key} = {value}" for key, value in (own | settings).items()]
-        # The server listens on a socket in its folder.
-        host = unquote(parse_qs(url.query)["host"][0])
         config = Path(folder, "pgbouncer.ini")
-        config.write_text(
-            f"[databases]\n* = host={host} user={url.username}\n[pgbouncer]\n" + "\n".join(lines)
-        )
-        command = ["pgbouncer", str(config)]
+        lines = [f"{key} = {value}\n" for key, value in settings.items()]
+        database = f"[databases]\n* = host={host} user={url.username}\n"
+        config.write_text(f"{database}[pgbouncer]\n{''.join(lines)}")
+        self.command = ["pgbouncer", str(config)]
         if AS_ROOT and (user := server.server.system_user):  # it does not run as root either
             shutil.chown(folder, user)
-            command += ["--user", user]
-        log = Path(folder, "output")
-        with log.open("w") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output)
+            self.command += ["--user", user]
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("w") as output:
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output)
+        wait_for_port(self.port, self.process, self.log)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    kill = stop
+
+
+@contextmanager
+def pooler(server: PostgreSQL) -> Iterator[PgBouncer]:
+    """Keep a PgBouncer running before a server."""
+    with TemporaryDirectory() as folder:
+        started = PgBouncer(folder, server)
         try:
-            wait_for_port(port, process, log)
-            yield f"127.0.0.1:{port}"
+            yield started
         finally:
-            process.kill()
-            process.wait()
+            started.stop()

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,11 +13,17 @@ import pytest
 from combinations import DRIVERS, Combination
 from conftest import everyday
 from processes import execute, run, serving, with_probe
-from servers import pooler, postgresql_server
+from servers import Server, pooler, postgresql_server
 
 ON_POSTGRESQL = [it for it in DRIVERS if it.database == "postgresql"]
 CLIENTS, REQUESTS = 40, 1000
 WORDS = ("sad", "ok", "happy")
+LEFT = "/probe/ask?question=SELECT count(*) FROM pg_prepared_statements"
+CHANGED = (
+    "/probe/ask?question=SELECT count(*) FROM pg_settings"
+    " WHERE source = 'session' AND setting <> reset_val"
+    " AND name <> 'client_encoding'"  # the pooler itself sets that
+)
 # As docs/database.md says.
 ROLE = [
     "ALTER ROLE CURRENT_USER SET statement_timeout = '30s'",
@@ -26,8 +33,11 @@ ROLE = [
 ]
 
 
-async def load(client: httpx2.Client) -> list[str]:
-    """Send requests from many clients at once; return what was wrong with the responses."""
+async def load(client: httpx2.Client, *broken: Server) -> list[str]:
+    """Send requests from many clients at once; return what was wrong with the responses.
+
+    Meanwhile, some servers are killed and started again.
+    """
     limits = httpx2.Limits(max_connections=CLIENTS)
     wrong = []
     async with httpx2.AsyncClient(base_url=client.base_url, limits=limits, timeout=60) as clients:
@@ -43,6 +53,8 @@ async def load(client: httpx2.Client) -> list[str]:
             path, (key, expected) = list(paths.items())[number % 4]
             response = await clients.get(path)
             found = response.json()
+            if response.status_code == 503 and broken:
+                return
             if response.status_code != 200 or (found[key] if key else found) != expected:
                 wrong.append(f"{path}: {response.status_code} {response.text}")
 
@@ -52,62 +64,78 @@ async def load(client: httpx2.Client) -> list[str]:
             for number in waiting:
                 await one(number)
 
-        await asyncio.gather(*(client_loop() for _ in range(CLIENTS)))
+        async def break_servers() -> None:
+            for server in broken:
+                await asyncio.sleep(0.3)
+                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.start)
+
+        await asyncio.gather(break_servers(), *(client_loop() for _ in range(CLIENTS)))
     return wrong
+
+
+def wait_until_ready(client: httpx2.Client) -> None:
+    """Wait until the service reaches its database again."""
+    deadline = time.monotonic() + 30
+    while client.get("/health/ready").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("tried", everyday(ON_POSTGRESQL, "asyncpg", "psycopg2"), ids=str)
 def test_every_response_through_a_pooler_is_right(
-    tried: Combination, projects: dict[Combination, Path], environment: Path, tmp_path: Path
+    tried: Combination,
+    projects: dict[Combination, Path],
+    environment: Path,
+    tmp_path: Path,
 ) -> None:
     if shutil.which("pgbouncer") is None:
         pytest.skip("there is no pgbouncer to start: on Debian, apt install pgbouncer")
     scheme = f"postgresql+{tried.driver}"
-    with postgresql_server() as server, pooler(server) as address:
+
+    def serve(address: str, mode: str = "transaction") -> AbstractContextManager[httpx2.Client]:
+        return serving(
+            tmp_path,
+            environment,
+            f"{scheme}://app@{address}/pooled",
+            entrypoint="probe:app",
+            DATABASE_POOLER=mode,
+            ENVIRONMENT="production",
+        )
+
+    def log() -> str:
+        (file,) = tmp_path.glob("*.log")
+        said = file.read_text()
+        file.unlink()
+        return said
+
+    with postgresql_server() as server, pooler(server) as first:
         direct = f"{scheme}:{server.address}".replace("/postgres?", "/pooled?")
-        through = f"{scheme}://app@{address}/pooled"
         with_probe(projects[tried], tmp_path, environment, direct)
-        enum = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')"
-        execute(tmp_path, environment, direct, enum)
-
-        def serve(url: str) -> AbstractContextManager[httpx2.Client]:
-            return serving(
-                tmp_path,
-                environment,
-                url,
-                entrypoint="probe:app",
-                DATABASE_POOLER="transaction",
-                ENVIRONMENT="production",
-            )
-
-        with serve(through) as client:
+        execute(tmp_path, environment, direct, "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')")
+        with serve(first.address, "none") as client:
+            assert client.get("/items").status_code == 503
+        said = log()
+        assert "unsupported startup parameter" in said, said
+        with serve(first.address) as client:
             assert client.get("/health/ready").status_code == 200
-        (log,) = tmp_path.glob("*.log")
-        assert log.read_text().count("ALTER ROLE") == 1
-        log.unlink()
+        assert log().count("ALTER ROLE") == 1
 
         execute(tmp_path, environment, direct, *ROLE)
-        with (
-            pooler(server) as fresh,
-            serve(through.replace(address, fresh)) as client,
-        ):
+        with pooler(server) as fresh, serve(fresh.address) as client:
             rows = [
                 {"name": f"Lamp {it}", "category": "light", "quantity": it} for it in range(1, 51)
             ]
             assert client.post("/items/bulk", json=rows).status_code == 201
             for _ in range(2):
                 assert asyncio.run(load(client)) == []
-            left = "/probe/ask?question=SELECT count(*) FROM pg_prepared_statements"
-            changed = (
-                "/probe/ask?question=SELECT count(*) FROM pg_settings"
-                " WHERE source = 'session' AND setting <> reset_val"
-                " AND name <> 'client_encoding'"  # the pooler itself sets that
-            )
             for _ in range(20):
-                assert client.get(left).json() <= 1  # the question itself
-                assert client.get(changed).json() == 0
-        (log,) = tmp_path.glob("*.log")
-        assert "ALTER ROLE" not in log.read_text()
+                assert client.get(LEFT).json() <= 1  # the question itself
+                assert client.get(CHANGED).json() == 0
+            assert asyncio.run(load(client, fresh, server)) == []
+            wait_until_ready(client)
+            assert asyncio.run(load(client)) == []
+        assert "ALTER ROLE" not in log()
 
 
 def test_migrations_do_not_pass_a_pooler(

@@ -19,6 +19,7 @@ from app.database.constraints import ConstraintError, Explanation, explanation_o
 from app.database.errors import Kind, describe, kind_of
 from app.database.ordering import CursorError
 from app.web.problems import INTERNAL_ERROR, invalid, problem
+from app.web.routes import request_name
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,6 @@ STATUS_OF_KIND = {
     Kind.UNAVAILABLE: status.HTTP_503_SERVICE_UNAVAILABLE,
     Kind.INTERNAL_ERROR: status.HTTP_500_INTERNAL_SERVER_ERROR,
 }
-
-
-def request_name(connection: HTTPConnection) -> str:
-    """Name a request for the log, such as GET /health/ready."""
-    return f"{connection.scope.get('method', 'WEBSOCKET')} {connection.url.path}"
 
 
 async def answer(connection: HTTPConnection, response: Response) -> Response | None:

@@ -18,6 +18,11 @@ def route_of(request: HTTPConnection) -> Any:
     return route
 
 
+def request_name(connection: HTTPConnection) -> str:
+    """Name a request for the log, such as GET /health/ready."""
+    return f"{connection.scope.get('method', 'WEBSOCKET')} {connection.url.path}"
+
+
 def route_name(request: HTTPConnection) -> str:
     """Name the route of a request for the log, such as GET /items/{item_id}."""
     path = getattr(route_of(request), "path", request.url.path)

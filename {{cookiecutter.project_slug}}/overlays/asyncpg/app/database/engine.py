@@ -97,7 +97,7 @@ def connect(
         kwargs["statement_cache_size"] = int(kwargs["statement_cache_size"])
     try:
         return dialect.connect(*args, **kwargs)
-    except dialect.loaded_dbapi.Error:
+    except dialect.loaded_dbapi.OperationalError:
         raise
-    except Exception as error:
+    except Exception as error:  # of the driver too, if a pooler or all hosts reject the login
         raise dialect.loaded_dbapi.OperationalError(str(error)) from error
