@@ -10,7 +10,7 @@ from sqlalchemy import QueuePool, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
-from app.dependencies import ReaderDep, SessionDep
+from app.dependencies import DatabaseDep, ReaderDep, SessionDep
 from app.settings import Settings
 from tests.conftest import serving
 from tests.guarantees.products import Product
@@ -53,10 +53,10 @@ async def test_a_unit_of_work_per_message_holds_no_connection_in_between(
     app: FastAPI, client: AsyncClient, db: Database
 ) -> None:
     @app.websocket("/probe")
-    async def probe(websocket: WebSocket) -> None:
+    async def probe(websocket: WebSocket, own: DatabaseDep) -> None:
         await websocket.accept()
         async for name in websocket.iter_text():
-            async with db.unit() as session:
+            async with own.unit() as session:
                 await store(session, name)
                 count = await count_products(session)
             await websocket.send_json([count, cast("QueuePool", db.engine.pool).checkedout()])
