@@ -24,7 +24,7 @@ def request_name(connection: HTTPConnection) -> str:
 
 
 def route_name(request: HTTPConnection) -> str:
-    """Name the route of a request for the log, such as GET /items/{item_id}."""
+    """Name the route of a request for the log, such as GET /orders/{order_id}."""
     path = getattr(route_of(request), "path", request.url.path)
     return f"{request.scope.get('method', 'WEBSOCKET')} {path}"
 
