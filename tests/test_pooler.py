@@ -138,20 +138,38 @@ def test_every_response_through_a_pooler_is_right(
         assert "ALTER ROLE" not in log()
 
 
-def test_migrations_do_not_pass_a_pooler(
+def test_migrations_and_tests_do_not_pass_a_pooler(
     projects: dict[Combination, Path],
     environment: Path,
     database_url: Callable[[Combination, str], str],
     tmp_path: Path,
 ) -> None:
+    commands = [
+        ("-m", "app.commands.create_database"),
+        ("-m", "alembic", "upgrade", "head"),
+        ("-m", "pytest", "-q", "tests/items"),
+    ]
     for tried in ON_POSTGRESQL[:1] + ON_POSTGRESQL[-1:]:
         project = shutil.copytree(projects[tried], tmp_path / str(tried))
-        url = database_url(tried, "my_api_pooled")
-        behind = {"DATABASE_URL": url, "DATABASE_POOLER": "transaction"}
-        command = (environment / "python", "-m", "alembic", "upgrade", "head")
-        refused = run(*command, cwd=project, check=False, **behind)
-        assert refused.returncode == 1
-        assert refused.stdout.strip().splitlines()[-1] == (
-            "Migrations need the address of the server itself, because DATABASE_POOLER is set:"
-            " set MIGRATION_DATABASE_URL"
-        )
+        direct = database_url(tried, "my_api_pooled")
+        behind = {
+            "DATABASE_URL": f"postgresql+{tried.driver}://app@127.0.0.1:9/nowhere",
+            "DATABASE_POOLER": "transaction",
+        }
+        for command in commands[:2]:
+            refused = run(environment / "python", *command, cwd=project, check=False, **behind)
+            assert refused.returncode == 1
+            assert refused.stdout.strip().splitlines()[-1] == (
+                "Migrations need the address of the server itself, because DATABASE_POOLER is set:"
+                " set MIGRATION_DATABASE_URL"
+            )
+            assert "Traceback" not in refused.stdout
+        for command in commands:
+            run(
+                environment / "python",
+                *command,
+                cwd=project,
+                check=True,
+                MIGRATION_DATABASE_URL=direct,
+                **behind,
+            )

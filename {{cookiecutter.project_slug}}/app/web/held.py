@@ -23,25 +23,31 @@ def held(request: HTTPConnection, limit: float) -> Generator[None]:
     try:
         yield
     finally:
-        now = time.monotonic()
-        if now - begun > limit:
-            name = route_name(request)
-            if now - logged.get(name, -PAUSE) >= PAUSE:
-                logged[name] = now
-                logger.warning(
-                    "%s held a database connection for %.1f seconds: do slow work between short"
-                    " units of work, see docs/sessions.md",
-                    name,
-                    now - begun,
-                )
+        report(request, time.monotonic() - begun, limit)
 
 
 @contextmanager
 def opened(request: HTTPConnection, session: object, limit: float) -> Generator[None]:
-    """Make `session` the open session of a request in this block."""
+    """Make `session` the open session of a request in this block; log it like `held`."""
     request.state.session = session
+    begun = time.monotonic()
     try:
-        with held(request, limit):
-            yield
+        yield
     finally:
         del request.state.session
+        report(request, time.monotonic() - begun, limit)
+
+
+def report(request: HTTPConnection, seconds: float, limit: float) -> None:
+    """Log a request that held a connection for too long, once a minute for each route."""
+    if seconds <= limit:
+        return
+    name, now = route_name(request), time.monotonic()
+    if now - logged.get(name, -PAUSE) >= PAUSE:
+        logged[name] = now
+        logger.warning(
+            "%s held a database connection for %.1f seconds: do slow work between short units of"
+            " work, see docs/sessions.md",
+            name,
+            seconds,
+        )

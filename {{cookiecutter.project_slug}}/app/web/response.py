@@ -18,7 +18,7 @@ class Answer:
         self.code: int | None = 0  # until the response begins
         self.headers: list[tuple[bytes, bytes]] = []
         self.plain: Message | None = None  # the start of a plain-text error
-        self.complete = False
+        self.streams = self.complete = False
         self.last: Message | None = None  # the end of server-sent events
 
     async def send(self, message: Message) -> None:
@@ -31,6 +31,7 @@ class Answer:
                 return
             self.scope.setdefault("state", {})["responding"] = True
             own = {name for name, _ in message["headers"]}
+            self.streams = b"content-length" not in own
             message["headers"] = [
                 *message["headers"],
                 *(header for header in self.extra if header[0] not in own),
@@ -41,7 +42,7 @@ class Answer:
             await response(self.scope, self.receive, self.send)
             return
         elif not message.get("more_body"):
-            if self.has_events():
+            if self.streams and self.has_events():
                 self.last = message  # sent by `finish`, unless an error event is the last one
                 return
             self.complete = True

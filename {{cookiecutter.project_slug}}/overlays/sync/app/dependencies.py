@@ -70,15 +70,7 @@ async def get_reader(request: HTTPConnection) -> AsyncGenerator[Session]:
 
 async def get_database(request: HTTPConnection) -> AsyncGenerator[RequestDatabase]:
     """Short units of work: the request holds a connection only within each."""
-    db: Database = request.state.db
-    yield RequestDatabase(
-        managed=db.managed,
-        readers=db.readers,
-        unit_slots=db.unit_slots,
-        reading_slots=db.reading_slots,
-        hold_limit=db.hold_limit,
-        connection=request,
-    )
+    yield RequestDatabase.of(request.state.db, request)
     request.state.responding = True
 
 

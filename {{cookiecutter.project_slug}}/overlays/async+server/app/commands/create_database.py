@@ -48,7 +48,10 @@ async def create_database(settings: Settings) -> bool:
 async def main() -> None:
     """Create the database and print the result; on failure, print why and exit with code 1."""
     settings = Settings()
-    url = migration_url(settings).set(query={})
+    try:
+        url = migration_url(settings).set(query={})
+    except ValueError as error:
+        sys.exit(str(error))
     try:
         created = await create_database(settings)
     except DBAPIError as error:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,6 +32,18 @@ class RequestDatabase(UnitsOfWork):
     """
 
     connection: HTTPConnection
+
+    @classmethod
+    def of(cls, db: UnitsOfWork, connection: HTTPConnection) -> Self:
+        """Bind a database to a request or websocket."""
+        return cls(
+            managed=db.managed,
+            readers=db.readers,
+            unit_slots=db.unit_slots,
+            reading_slots=db.reading_slots,
+            hold_limit=db.hold_limit,
+            connection=connection,
+        )
 
     @asynccontextmanager
     async def slot(self, slots: Slots) -> AsyncGenerator[None]:

@@ -120,7 +120,7 @@ async def test_units_and_sessions_do_not_wait_for_each_other(
             return await count_products(session)
 
     @app.get("/probe/session")
-    async def by_session(session: SessionDep) -> int:
+    async def by_session(user: Annotated[int, Depends(authenticate)], session: SessionDep) -> int:
         return await count_products(session)
 
     @app.get("/probe/reader")

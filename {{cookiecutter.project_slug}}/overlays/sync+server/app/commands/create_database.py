@@ -46,7 +46,10 @@ def create_database(settings: Settings) -> bool:
 def main() -> None:
     """Create the database and print the result; on failure, print why and exit with code 1."""
     settings = Settings()
-    url = migration_url(settings).set(query={})
+    try:
+        url = migration_url(settings).set(query={})
+    except ValueError as error:
+        sys.exit(str(error))
     try:
         created = create_database(settings)
     except DBAPIError as error:

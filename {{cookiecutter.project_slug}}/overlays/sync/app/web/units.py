@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
@@ -31,6 +32,18 @@ class RequestDatabase(UnitsOfWork):
     """
 
     connection: HTTPConnection
+
+    @classmethod
+    def of(cls, db: UnitsOfWork, connection: HTTPConnection) -> Self:
+        """Bind a database to a request or websocket."""
+        return cls(
+            managed=db.managed,
+            readers=db.readers,
+            unit_slots=db.unit_slots,
+            reading_slots=db.reading_slots,
+            hold_limit=db.hold_limit,
+            connection=connection,
+        )
 
     @contextmanager
     def slot(self, slots: Slots) -> Generator[None, None]:

@@ -121,7 +121,7 @@ def test_units_and_sessions_do_not_wait_for_each_other(
             return count_products(session)
 
     @app.get("/probe/session")
-    def by_session(session: SessionDep) -> int:
+    def by_session(user: Annotated[int, Depends(authenticate)], session: SessionDep) -> int:
         return count_products(session)
 
     @app.get("/probe/reader")
