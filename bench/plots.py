@@ -1,7 +1,9 @@
-"""Draw what `service.py` measured: `uv run --group plots python bench/plots.py`.
+"""Draw what was measured: `uv run --group plots python bench/plots.py`.
 
-Reads `bench/results.json` and writes `docs/requests.svg`: the median rate of each app and
-workload, relative to the ORM written into the endpoint, with the spread of the rounds.
+Reads `bench/results.json` of `service.py` and writes `docs/requests.svg`: the median rate of each
+app and workload, relative to the ORM written into the endpoint, with the spread of the rounds.
+Reads `bench/scaling.json` of `scaling.py` and writes `docs/scaling.svg`: the capacity model and
+the measurements. Draws only what has been measured.
 """
 
 import json
@@ -29,6 +31,7 @@ NAMES = {
     "fastapi": "FastAPI on the raw driver",
     "starlette": "Starlette on the raw driver",
 }
+LIMITS = {5: "#d9822b", 10: "#009485"}  # connections for readers
 WORKLOADS = ["get", "list", "post", "update", "bulk", "mixed"]
 
 
@@ -46,12 +49,10 @@ def ratios(rows: list[dict[str, Any]], clients: int) -> dict[str, dict[str, list
     return found
 
 
-def main() -> None:
+def draw_requests(measured: dict[str, Any]) -> None:
     """Draw one row of bars per variant."""
-    measured = json.loads((ROOT / "bench/results.json").read_text())
     results = measured["results"]
     variants = list(dict.fromkeys((it["session"], it["driver"]) for it in results))
-    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "requests", "font.size": 9}
     figure, axes = plt.subplots(
         len(variants), 1, figsize=(9, 2.6 * len(variants)), squeeze=False, layout="constrained"
     )
@@ -82,6 +83,48 @@ def main() -> None:
         fontsize=8,
     )
     figure.savefig(ROOT / "docs/requests.svg", metadata={"Date": None})
+
+
+def draw_scaling(measured: dict[str, Any]) -> None:
+    """Draw the served rate and the connections in use against the offered rate."""
+    figure, (served, in_use) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    held = measured["held"]
+    for connections, color in LIMITS.items():
+        points = [it for it in measured["points"] if it["readers"] == connections]
+        rates = [it["rate"] for it in points]
+        limit = connections / held
+        corners = sorted({0, limit, *rates})
+        model = {"color": color, "linewidth": 1, "label": f"model, {connections} connections"}
+        served.plot(corners, [min(it, limit) for it in corners], **model)
+        in_use.plot(corners, [min(it * held, connections) for it in corners], **model)
+        for axis, name in ((served, "served"), (in_use, "in_use")):
+            middle = [it[name] for it in points]
+            spread = [
+                [it[name] - it[f"{name}_range"][0] for it in points],
+                [it[f"{name}_range"][1] - it[name] for it in points],
+            ]
+            label = f"measured, {connections} connections"
+            marks = {"fmt": "o", "markersize": 4, "color": color, "ecolor": "#888888"}
+            axis.errorbar(rates, middle, yerr=spread, label=label, **marks)
+    served.set_ylabel("requests served per second")
+    in_use.set_ylabel("connections in use, mean")
+    for axis in (served, in_use):
+        axis.set_xlabel(f"requests offered per second, {held * 1000:.0f} ms each")
+        axis.set_xlim(0)
+        axis.set_ylim(0)
+    figure.legend(
+        *served.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
+    )
+    figure.savefig(ROOT / "docs/scaling.svg", metadata={"Date": None})
+
+
+def main() -> None:
+    """Draw what has been measured."""
+    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "requests", "font.size": 9}
+    for name, draw in {"results": draw_requests, "scaling": draw_scaling}.items():
+        file = ROOT / f"bench/{name}.json"
+        if file.exists():
+            draw(json.loads(file.read_text()))
 
 
 if __name__ == "__main__":

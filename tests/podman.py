@@ -221,6 +221,17 @@ def podman() -> Iterator[Podman]:
             engine("rmi", "--all", "--force", check=False)
 
 
+def compose_services(project: Path, **variables: str) -> dict[str, dict[str, Any]]:
+    """Return the services of `compose.yaml`; a variable that is not given has its default."""
+    text = re.sub(
+        r"\$\{(\w+):-(\w+)\}",
+        lambda found: variables.get(found[1], found[2]),
+        (project / "compose.yaml").read_text(),
+    )
+    services: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
+    return services
+
+
 class Compose:
     """Runs the services of a `compose.yaml` with podman.
 
@@ -232,12 +243,7 @@ class Compose:
         """Read the file, and replace its published ports with free ones."""
         self.engine, self.project = engine, project
         self.name = f"test-{uuid4().hex[:8]}"
-        text = re.sub(
-            r"\$\{(\w+):-(\w+)\}",
-            lambda found: variables.get(found[1], found[2]),
-            (project / "compose.yaml").read_text(),
-        )
-        self.services: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
+        self.services = compose_services(project, **variables)
         self.port = free_port()
 
     def of(self, service: str) -> str:

@@ -113,6 +113,20 @@ async def user_by_reader(
     return item.quantity
 
 
+@app.get("/probe/reader")
+async def reader(reader: ReaderDep, question: str) -> int:
+    return int(await reader.scalar(select(text(question))) or 0)
+
+
+@app.post("/probe/own")
+async def own(db: DatabaseDep, name: str) -> int:
+    """Write, and read it in the same request."""
+    async with db.unit() as session:
+        session.add(Item(name=name, category="own", quantity=1))
+    async with db.reading() as reader:
+        return len((await reader.scalars(select(Item).where(Item.name == name))).all())
+
+
 @app.get("/probe/steps")
 async def steps(db: DatabaseDep, seconds: float) -> int:
     for wait in (seconds, 0):

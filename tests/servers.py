@@ -168,6 +168,17 @@ def mysqld() -> str | None:
     return None
 
 
+@cache
+def pgbouncers() -> dict[str, str]:
+    """Find every version of `pgbouncer` on the PATH, the oldest first: `{"1.18": path}`."""
+    found: dict[tuple[int, ...], str] = {}
+    for folder in os.environ["PATH"].split(os.pathsep):
+        if path := shutil.which("pgbouncer", path=folder):
+            version = run(path, "--version", cwd=Path()).stdout.split()[1]
+            found.setdefault(tuple(map(int, version.split(".")[:2])), path)
+    return {".".join(map(str, version)): path for version, path in sorted(found.items())}
+
+
 @contextmanager
 def postgresql_server() -> Iterator[PostgreSQL]:
     """Keep a PostgreSQL server running.
@@ -315,7 +326,7 @@ def postgresql_with_tls(certificate: Path, key: Path) -> Iterator[str]:
 class PgBouncer:
     """A `pgbouncer` in transaction mode, with five connections for each database and user."""
 
-    def __init__(self, folder: str, server: PostgreSQL) -> None:
+    def __init__(self, program: str, folder: str, server: PostgreSQL) -> None:
         """Write the configuration, and start it."""
         self.log = Path(folder, "output")
         self.port = free_port()
@@ -331,7 +342,7 @@ class PgBouncer:
         lines = [f"{key} = {value}\n" for key, value in settings.items()]
         database = f"[databases]\n* = host={host} user={url.username}\n"
         config.write_text(f"{database}[pgbouncer]\n{''.join(lines)}")
-        self.command = ["pgbouncer", str(config)]
+        self.command = [program, str(config)]
         if AS_ROOT and (user := server.server.system_user):  # it does not run as root either
             shutil.chown(folder, user)
             self.command += ["--user", user]
@@ -350,10 +361,10 @@ class PgBouncer:
 
 
 @contextmanager
-def pooler(server: PostgreSQL) -> Iterator[PgBouncer]:
-    """Keep a PgBouncer running before a server."""
+def pooler(program: str, server: PostgreSQL) -> Iterator[PgBouncer]:
+    """Keep a `pgbouncer` running before a server."""
     with TemporaryDirectory() as folder:
-        started = PgBouncer(folder, server)
+        started = PgBouncer(program, folder, server)
         try:
             yield started
         finally:

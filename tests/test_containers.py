@@ -20,8 +20,9 @@ import yaml
 from pytest_cookies.plugin import Cookies
 
 from combinations import DRIVERS, ROOT, TEMPLATE, Combination, first_of_each
-from conftest import everyday, skip_unless_installable
+from conftest import everyday, settings_of, skip_unless_installable
 from images import CONTAINED, BuildError, Image, build, command_of, instructions, serving
+from podman import compose_services
 from processes import UV, create_database, run
 from servers import with_own_password
 
@@ -149,9 +150,7 @@ def test_pods_have_no_privileges(clusters: dict[Combination, Path]) -> None:
 
 def test_every_variable_has_a_reader(containers: dict[Combination, Path]) -> None:
     for project in containers.values():
-        fields = re.findall(
-            r"^    (\w+): ", (project / "app/settings/__init__.py").read_text(), re.MULTILINE
-        )
+        fields = re.findall(r"^    (\w+): ", settings_of(project), re.MULTILINE)
         readable = {name.upper() for name in fields} | SERVER_VARIABLES
         compose = yaml.safe_load((project / "compose.yaml").read_text())
         given = {*re.findall(r"\bDATABASE_\w+(?==)", instruction(project, "ENV"))}
@@ -180,10 +179,7 @@ def test_compose_waits_for_the_database_and_its_migrations(
 
 def test_the_database_of_compose_is_found_by_default(clusters: dict[Combination, Path]) -> None:
     for project in clusters.values():
-        text = (
-            (project / "compose.yaml").read_text().replace("${DATABASE_PASSWORD:-secret}", "secret")
-        )
-        services = yaml.safe_load(text)["services"]
+        services = compose_services(project)
         default = re.search(
             "^DATABASE_URL=(.*)$", (project / ".env.example").read_text(), re.MULTILINE
         )
@@ -193,6 +189,17 @@ def test_the_database_of_compose_is_found_by_default(clusters: dict[Combination,
         inside = services["app"]["environment"]["DATABASE_URL"]
         assert inside.replace("@db:", f"@{host}:") == default[1]
         assert f"@{host}:{port}/" in default[1]
+
+
+def test_compose_passes_on_other_addresses(clusters: dict[Combination, Path]) -> None:
+    for combination, project in clusters.items():
+        given = {"MIGRATION_DATABASE_URL": "direct", "DATABASE_REPLICA_URL": "replica"}
+        if combination.database == "postgresql":
+            given["DATABASE_POOLER"] = "transaction"
+        for variables, expected in ((given, given), ({}, dict.fromkeys(given, "none"))):
+            services = compose_services(project, **variables)
+            for name in ("migrate", "app"):
+                assert expected.items() <= services[name]["environment"].items()
 
 
 def test_the_image_is_production_and_compose_is_not(
@@ -230,7 +237,7 @@ def test_temporary_files_have_a_volume_with_a_size_limit(
 def test_services_stay_within_the_connection_limit(clusters: dict[Combination, Path]) -> None:
     """The sums in docs/database.md match the files, and stay below the limit."""
     for project in clusters.values():
-        settings = (project / "app/settings/__init__.py").read_text()
+        settings = settings_of(project)
         defaults = [
             int(re.search(rf"{name}: int = Field\(\s*default=(\d+)", settings)[1])  # type: ignore[index]
             for name in ("database_pool_size", "database_max_overflow")
@@ -241,6 +248,7 @@ def test_services_stay_within_the_connection_limit(clusters: dict[Combination, P
         rolling = found["Deployment"]["spec"]["strategy"]["rollingUpdate"]
         assert rolling["maxUnavailable"] == 0
         pods = found["HorizontalPodAutoscaler"]["spec"]["maxReplicas"] + rolling["maxSurge"] + 1
+        assert int(env["DATABASE_PROCESSES"]) == pods * int(env["WEB_CONCURRENCY"])
         sums = {
             "compose.yaml": (compose["environment"]["WEB_CONCURRENCY"], *defaults),
             "kubernetes/": (
@@ -441,7 +449,7 @@ def test_the_image_serves_as_documented(
     image = build(project, folder)
     assert_files_are_readable_but_not_writable(image)
     settings = address(built, project)
-    services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
+    services = compose_services(project)
     assert_the_password_of_development_is_refused(image, built, services["app"]["environment"])
     migrated = image.run(*services["migrate"]["command"], **settings)
     assert migrated.returncode == 0, migrated.stdout
@@ -495,10 +503,6 @@ def assert_the_password_of_development_is_refused(
     """The image refuses it by default; with the settings of Compose it does not."""
     read = ("python", "-c", "from app.settings import Settings; print(Settings().environment)")
     compose = {name: value for name, value in compose.items() if name != "WEB_CONCURRENCY"}
-    if combination.database != "sqlite":
-        compose["DATABASE_URL"] = compose["DATABASE_URL"].replace(
-            "${DATABASE_PASSWORD:-secret}", "secret"
-        )
     done = image.run(*read, **compose)
     assert (done.returncode, done.stdout.strip()) == (0, "development"), done.stdout
     del compose["ENVIRONMENT"]

@@ -84,7 +84,9 @@ def test_nothing_is_lost_and_nothing_leaks(
 
 def every_row_is_visible_when_its_response_arrives(client: httpx2.Client) -> None:
     for number in range(500):
-        made = client.post("/items", json={"name": f"Row {number}", "category": "row"}).json()
+        made = client.post(
+            "/items", json={"name": f"Row {number}", "category": "row", "quantity": 0}
+        ).json()
         assert client.get(f"/items/{made['id']}").json() == made
 
 
@@ -92,7 +94,9 @@ def no_update_is_lost_by_many_writers(client: httpx2.Client, tried: Combination)
     """Without a lock, only SQLite guarantees this: it has one writer at a time."""
     if tried.database != "sqlite":
         return
-    item = client.post("/items", json={"name": "Counter", "category": "counter"}).json()
+    item = client.post(
+        "/items", json={"name": "Counter", "category": "counter", "quantity": 0}
+    ).json()
     for _ in range(4):
         responses = asyncio.run(at_once(client, 50, "POST", f"/probe/add?item_id={item['id']}"))
         assert codes(responses) == {200}
@@ -231,7 +235,9 @@ def test_a_select_takes_as_few_round_trips_as_the_driver_allows(
     with counting(address) as (proxy, through):
         url = on(f"{scheme}:{through}", own_name("my_api_round_trips"))
         with serving(tmp_path, environment, url, entrypoint="probe:app") as client:
-            item = client.post("/items", json={"name": "Lamp", "category": "light"}).json()
+            item = client.post(
+                "/items", json={"name": "Lamp", "category": "light", "quantity": 0}
+            ).json()
 
             def round_trips_of(path: str) -> int:
                 for _ in range(3):  # the third time, all statements are prepared
@@ -337,7 +343,9 @@ def test_a_migration_under_load_fails_at_most_one_request_per_connection(
     with_probe(projects[tried], tmp_path, environment, url)
     with serving(tmp_path, environment, url, entrypoint="probe:app", tracebacks=True) as client:
         for number in range(10):
-            client.post("/items", json={"name": f"Item {number}", "category": "item"})
+            client.post(
+                "/items", json={"name": f"Item {number}", "category": "item", "quantity": 0}
+            )
         for _ in range(10):  # a driver prepares a statement after some executions
             for number in range(1, 11):
                 client.patch(f"/items/{number}", json={"quantity": 2})
@@ -457,7 +465,9 @@ def test_the_service_reconnects_after_a_server_becomes_read_only(
             question = {"question": CONNECTION_ID[tried.database]}
 
             def write(number: int) -> httpx2.Response:
-                return client.post("/items", json={"name": f"Item {number}", "category": "item"})
+                return client.post(
+                    "/items", json={"name": f"Item {number}", "category": "item", "quantity": 0}
+                )
 
             assert write(1).status_code == 201
             before = client.get("/probe/ask", params=question).json()

@@ -68,13 +68,14 @@ def with_revision(rendered: Path, project: Path, upgrade: str, downgrade: str = 
 
 @contextmanager
 def started(
-    *command: str | Path, cwd: Path, until: str, url: str
+    *command: str | Path, cwd: Path, until: str, url: str, **settings: str
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a process, and wait until its output contains a text."""
+    own = {"DATABASE_URL": url, "PYTHONPATH": ".", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command,
         cwd=cwd,
-        env=clean_environment() | {"DATABASE_URL": url, "PYTHONPATH": ".", "PYTHONUNBUFFERED": "1"},
+        env=clean_environment() | own | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -94,12 +95,14 @@ def started(
             process.kill()
 
 
-def upgrade_at_once(project: Path, environment: Path, url: str, count: int) -> None:
+def upgrade_at_once(
+    project: Path, environment: Path, url: str, count: int, **settings: str
+) -> None:
     """Run concurrent upgrades: one migrates, the others log that they wait, and all succeed."""
     command = (environment / "alembic", "upgrade", "head")
     with ExitStack() as stack:
         processes = [
-            stack.enter_context(started(*command, cwd=project, url=url, until=until))
+            stack.enter_context(started(*command, cwd=project, url=url, until=until, **settings))
             for until in ["-> 0000000000aa", *["Waiting for the"] * (count - 1)]
         ]
         (project / "go").touch()

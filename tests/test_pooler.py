@@ -9,11 +9,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from test_migrations import UNTIL_TOLD, upgrade_at_once, with_revision
 
 from combinations import DRIVERS, Combination
 from conftest import everyday
-from processes import execute, run, serving, with_probe
-from servers import Server, pooler, postgresql_server
+from processes import create_database, execute, run, serving, with_probe
+from servers import Server, pgbouncers, pooler, postgresql_server
 
 ON_POSTGRESQL = [it for it in DRIVERS if it.database == "postgresql"]
 CLIENTS, REQUESTS = 40, 1000
@@ -74,6 +75,20 @@ async def load(client: httpx2.Client, *broken: Server) -> list[str]:
     return wrong
 
 
+@pytest.fixture(params=["oldest", "newest"])
+def pgbouncer(request: pytest.FixtureRequest) -> str:
+    """The oldest and the newest on the PATH: one from 1.21 on may keep prepared statements."""
+    found = pgbouncers()
+    if not found:
+        pytest.skip("there is no pgbouncer to start: on Debian, apt install pgbouncer")
+    if request.param == "newest" and len(found) == 1:
+        pytest.skip(
+            f"there is no pgbouncer besides {next(iter(found))}: on Debian, .ci/unstable installs"
+            " a newer one than apt"
+        )
+    return list(found.values())[0 if request.param == "oldest" else -1]
+
+
 def wait_until_ready(client: httpx2.Client) -> None:
     """Wait until the service reaches its database again."""
     deadline = time.monotonic() + 30
@@ -85,12 +100,11 @@ def wait_until_ready(client: httpx2.Client) -> None:
 @pytest.mark.parametrize("tried", everyday(ON_POSTGRESQL, "asyncpg", "psycopg2"), ids=str)
 def test_every_response_through_a_pooler_is_right(
     tried: Combination,
+    pgbouncer: str,
     projects: dict[Combination, Path],
     environment: Path,
     tmp_path: Path,
 ) -> None:
-    if shutil.which("pgbouncer") is None:
-        pytest.skip("there is no pgbouncer to start: on Debian, apt install pgbouncer")
     scheme = f"postgresql+{tried.driver}"
 
     def serve(address: str, mode: str = "transaction") -> AbstractContextManager[httpx2.Client]:
@@ -109,7 +123,7 @@ def test_every_response_through_a_pooler_is_right(
         file.unlink()
         return said
 
-    with postgresql_server() as server, pooler(server) as first:
+    with postgresql_server() as server, pooler(pgbouncer, server) as first:
         direct = f"{scheme}:{server.address}".replace("/postgres?", "/pooled?")
         with_probe(projects[tried], tmp_path, environment, direct)
         execute(tmp_path, environment, direct, "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')")
@@ -122,7 +136,7 @@ def test_every_response_through_a_pooler_is_right(
         assert log().count("ALTER ROLE") == 1
 
         execute(tmp_path, environment, direct, *ROLE)
-        with pooler(server) as fresh, serve(fresh.address) as client:
+        with pooler(pgbouncer, server) as fresh, serve(fresh.address) as client:
             rows = [
                 {"name": f"Lamp {it}", "category": "light", "quantity": it} for it in range(1, 51)
             ]
@@ -136,6 +150,24 @@ def test_every_response_through_a_pooler_is_right(
             wait_until_ready(client)
             assert asyncio.run(load(client)) == []
         assert "ALTER ROLE" not in log()
+
+
+def test_concurrent_upgrades_beside_a_pooler_wait_for_each_other(
+    pgbouncer: str,
+    projects: dict[Combination, Path],
+    environment: Path,
+    tmp_path: Path,
+) -> None:
+    tried = ON_POSTGRESQL[0]
+    project = with_revision(projects[tried], tmp_path / "my-api", UNTIL_TOLD)
+    with postgresql_server() as server, pooler(pgbouncer, server) as bouncer:
+        direct = f"postgresql+{tried.driver}:{server.address}".replace("/postgres?", "/pooled?")
+        create_database(project, environment, direct)
+        upgrade_at_once(
+            project, environment, f"postgresql+{tried.driver}://app@{bouncer.address}/pooled", 2,
+            DATABASE_POOLER="transaction", MIGRATION_DATABASE_URL=direct,
+        )  # fmt: skip
+        assert "login attempt" not in bouncer.log.read_text()
 
 
 def test_migrations_and_tests_do_not_pass_a_pooler(

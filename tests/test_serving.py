@@ -28,7 +28,12 @@ def test_stored_rows_survive_a_restart(
         made = client.post("/items", json={"name": "Lamp é 🚀", "category": "light", "quantity": 3})
         assert made.status_code == 201
         item = made.json()
-        assert client.post("/items/bulk", json=[{"name": "n", "category": "c"}]).status_code == 201
+        assert (
+            client.post(
+                "/items/bulk", json=[{"name": "n", "category": "c", "quantity": 0}]
+            ).status_code
+            == 201
+        )
         changed = client.patch(f"/items/{item['id']}", json={"quantity": 4})
         assert changed.json() == item | {"quantity": 4}
     with serving(project, environment, url) as client:

@@ -8,7 +8,7 @@ from app.items.schemas import ItemCreate
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-DATA = ItemCreate(name="Lamp", category="light")
+DATA = ItemCreate(name="Lamp", category="light", quantity=1)
 
 
 async def use_of_a_library(session: AsyncSession) -> None:

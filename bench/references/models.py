@@ -8,7 +8,7 @@ class ItemCreate(BaseModel):
 
     name: str
     category: str
-    quantity: int = 0
+    quantity: int
 
 
 class ItemUpdate(BaseModel):

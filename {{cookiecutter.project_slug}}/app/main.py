@@ -16,6 +16,9 @@ from app.telemetry import observe_database
 from app.web import errors, health
 from app.web.deadline import Deadline
 from app.web.openapi import COMMON, App
+#% if cookiecutter.database != "sqlite"
+from app.web.own_writes import OwnWrites
+#% endif
 from app.web.request_context import RequestContext
 
 
@@ -64,6 +67,10 @@ def create_app(settings: Settings) -> FastAPI:
         max_body_size=settings.max_body_size,
         cors_origins=settings.cors_origins,
     )
+    #% if cookiecutter.database != "sqlite"
+    if settings.database_replica_url is not None:
+        app.add_middleware(OwnWrites)
+    #% endif
     return app
 
 

@@ -20,8 +20,9 @@ class ReadOnlyError(InvalidRequestError):
 def refuse_writes(engine: Engine) -> None:
     """Let readers on `engine` run only `select()`: a write is rejected before it is sent.
 
-    `text()` is rejected because it may write; `exec_driver_sql()` is not checked. The check
-    uses the compiled statement: traversing the statement again would slow down every read.
+    `text()` is rejected because it may write, and `with_for_update()` because its lock would end
+    with the statement; `exec_driver_sql()` is not checked. The check uses the compiled statement:
+    traversing the statement again would slow down every read.
     """
 
     @event.listens_for(engine, "before_cursor_execute", named=True)
@@ -32,6 +33,7 @@ def refuse_writes(engine: Engine) -> None:
         if compiled is not None and not (
             isinstance(compiled, SQLCompiler)
             and isinstance(compiled.statement, Select | CompoundSelect)
+            and compiled.statement._for_update_arg is None  # noqa: SLF001  # it has no other name
             and not any(
                 isinstance(it.element, UpdateBase | TextualSelect) for it in compiled.ctes or ()
             )

@@ -7,11 +7,10 @@ from app.database import Base, explain
 
 NAME_LENGTH = 100
 CATEGORY_LENGTH = 50
-MAX_INTEGER = 2**31 - 1
 
 
 class Item(Base):
-    """A product in stock."""
+    """An item."""
 
     __tablename__ = "items"
     __table_args__ = (CheckConstraint("quantity >= 0", name="quantity_not_negative"),)

@@ -5,10 +5,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.items.models import CATEGORY_LENGTH, MAX_INTEGER, NAME_LENGTH
+from app.items.models import CATEGORY_LENGTH, NAME_LENGTH
+from app.web.fields import MAX_INTEGER, Text, refuse_null
 
-# Not every database stores NUL characters in text, and each driver fails in its own way.
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\x00]*$")]
 Name = Annotated[Text, StringConstraints(max_length=NAME_LENGTH)]
 Category = Annotated[Text, StringConstraints(max_length=CATEGORY_LENGTH)]
 Quantity = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]  # neither true nor "1"
@@ -21,7 +20,7 @@ class ItemCreate(BaseModel):
 
     name: Name
     category: Category
-    quantity: Quantity = 0
+    quantity: Quantity
 
 
 class ItemUpdate(BaseModel):
@@ -33,13 +32,7 @@ class ItemUpdate(BaseModel):
     category: Category | SkipJsonSchema[None] = None
     quantity: Quantity | SkipJsonSchema[None] = None
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def refuse_null(cls, value: object) -> object:
-        """Reject null: to leave a field unchanged, a client omits it."""
-        if value is None:
-            raise ValueError("may be omitted, but not null")
-        return value
+    check_null = field_validator("name", "category", "quantity", mode="before")(refuse_null)
 
 
 class ItemRead(BaseModel):

@@ -2,10 +2,15 @@
 
 from typing import Annotated, Literal, Self
 
+#% if cookiecutter.database == "sqlite"
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+#% else
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+#% endif
+from pydantic_settings import NoDecode, SettingsConfigDict
 from sqlalchemy import URL
 
+from app.settings.pools import PoolSettings
 from app.settings.url import DEFAULT_URL, parse_url
 
 
@@ -34,7 +39,7 @@ def refuse_pooler(value: str | None) -> None:
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(split_commas)]
 
 
-class Settings(BaseSettings):
+class Settings(PoolSettings):
     """The settings of one deployment."""
 
     model_config = SettingsConfigDict(
@@ -58,17 +63,26 @@ class Settings(BaseSettings):
     migration_database_url: Annotated[URL | None, NoDecode, BeforeValidator(parse_optional_url)] = (
         Field(default=None, description="The address for migrations; none: DATABASE_URL")
     )
+    database_replica_url: Annotated[URL | None, NoDecode, BeforeValidator(parse_optional_url)] = (
+        Field(default=None, description="The address of a replica, for readers")
+    )
+    # Most replicas have a write after a few milliseconds; a longer wait would be noticed.
+    database_replica_patience: int = Field(
+        default=100,
+        ge=0,
+        description="Milliseconds that a reader waits for the replica to have the client's last write",
+    )
+    database_processes: int = Field(
+        default=1,
+        ge=1,
+        validation_alias=AliasChoices("DATABASE_PROCESSES", "WEB_CONCURRENCY"),
+        description="Processes that share the server; by default WEB_CONCURRENCY, else 1",
+    )
+    #% if cookiecutter.driver != "mysqldb"
+    # How the server's own views name the connections of this service.
+    database_client_name: str = "{{ cookiecutter.project_slug }}"
     #% endif
-    database_pool_size: int = Field(default=10, ge=1, description="Connections for requests")
-    database_reader_connections: int | None = Field(
-        default=None, ge=1, description="Connections for ReaderDep; none: half of the pool size"
-    )
-    database_max_overflow: int = Field(
-        default=5, ge=0, description="Connections for units of work and readiness, at least 3"
-    )
-    database_pool_timeout: int = Field(
-        default=5, ge=1, description="Seconds to wait for a pooled or a new connection"
-    )
+    #% endif
     #% if cookiecutter.database == "sqlite"
     database_busy_timeout: int = Field(default=30, ge=1, description="Seconds to wait for a writer")
     #% else
@@ -108,62 +122,45 @@ class Settings(BaseSettings):
     docs: bool = Field(default=True, description="Serve /docs, /redoc and /openapi.json")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    #% if cookiecutter.database != "sqlite"
     @property
-    def short_connections(self) -> int:
-        """Connections that are held only for a short time; one more is for readiness."""
-        total = self.database_pool_size + self.database_max_overflow
-        return min(max(3, self.database_max_overflow), total - 2) - 1
+    def addresses(self) -> dict[str, URL]:
+        """The addresses that the service connects to, by the names of their settings."""
+        urls = {"DATABASE_URL": self.database_url}
+        if self.database_replica_url is not None:
+            urls["DATABASE_REPLICA_URL"] = self.database_replica_url
+        return urls
 
-    @property
-    def reading_connections(self) -> int:
-        """Connections of `db.reading()`."""
-        return self.short_connections // 2
+    #% if cookiecutter.driver != "mysqldb"
+    def named(self, client: str) -> Self:
+        """Return the settings of a command: its connections have a name of their own."""
+        name = f"{self.database_client_name} {client}"
+        return self.model_copy(update={"database_client_name": name})
 
-    @property
-    def unit_connections(self) -> int:
-        """Connections of units of work: `db.unit()`, `db.run` and background tasks."""
-        return self.short_connections - self.reading_connections
-
-    @property
-    def request_connections(self) -> int:
-        """Connections of sessions that requests keep open: the rest."""
-        return self.database_pool_size + self.database_max_overflow - self.short_connections - 1
-
-    @property
-    def reader_connections(self) -> int:
-        """Connections of `ReaderDep`."""
-        return self.database_reader_connections or self.request_connections // 2
-
-    @property
-    def writer_connections(self) -> int:
-        """Connections of `SessionDep`."""
-        return self.request_connections - self.reader_connections
-
-    @model_validator(mode="after")
-    def refuse_too_few_connections(self) -> Self:
-        """Reject a pool that leaves no connection for some requests."""
-        if self.database_pool_size + self.database_max_overflow < 5:
-            raise ValueError(
-                f"DATABASE_POOL_SIZE={self.database_pool_size} and"
-                f" DATABASE_MAX_OVERFLOW={self.database_max_overflow} are too few connections:"
-                " together at least 5. SessionDep, ReaderDep, db.unit(), db.reading() and the"
-                " readiness probe need one each"
-            )
-        if self.writer_connections < 1:
-            raise ValueError(
-                f"DATABASE_READER_CONNECTIONS={self.database_reader_connections} leaves no connection for"
-                f" requests that write: all requests together have {self.request_connections}"
-            )
-        return self
-
+    #% endif
+    #% endif
     #% if cookiecutter.database == "postgresql"
     @model_validator(mode="after")
     def refuse_options_behind_a_pooler(self) -> Self:
         """Reject a parameter of the session: a pooler would not pass it on."""
-        if self.database_pooler is not None and "options" in self.database_url.query:
+        for name, url in self.addresses.items():
+            if self.database_pooler is not None and "options" in url.query:
+                raise ValueError(
+                    f"DATABASE_POOLER={self.database_pooler} does not allow `options` in {name}:"
+                    " the pooler rejects them, so use ALTER ROLE"
+                )
+        return self
+
+    #% endif
+    #% if cookiecutter.database != "sqlite"
+    @model_validator(mode="after")
+    def refuse_patience_without_replica(self) -> Self:
+        """Reject a setting that would have no effect."""
+        default = type(self).model_fields["database_replica_patience"].default
+        if self.database_replica_url is None and self.database_replica_patience != default:
             raise ValueError(
-                f"DATABASE_POOLER={self.database_pooler} does not allow `options` in DATABASE_URL:"
-                " the pooler rejects them, so use ALTER ROLE"
+                f"DATABASE_REPLICA_PATIENCE={self.database_replica_patience} has no effect:"
+                " set DATABASE_REPLICA_URL too"
             )
         return self
 
@@ -177,9 +174,13 @@ class Settings(BaseSettings):
                 " do not set it in production"
             )
         #% if cookiecutter.database != "sqlite"
-        if self.environment == "production" and self.database_url.password == DEFAULT_URL.password:
-            raise ValueError(
-                "DATABASE_URL has the development password: use another password in production"
-            )
+        urls = self.addresses
+        if self.migration_database_url is not None:
+            urls["MIGRATION_DATABASE_URL"] = self.migration_database_url
+        for name, url in urls.items():
+            if self.environment == "production" and url.password == DEFAULT_URL.password:
+                raise ValueError(
+                    f"{name} has the development password: use another password in production"
+                )
         #% endif
         return self

@@ -63,6 +63,12 @@ def validate_connection(url: URL) -> None:
     if url.port is not None and url.port not in range(2**16):
         raise ValueError(f"has the port {url.port}, which is above 65535")
     #% endif
+    #% if cookiecutter.database == "postgresql"
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except ArgumentError as error:  # such as several hosts without ports
+        raise ValueError(f"cannot be used: {error}") from None
+    #% endif
     try:
         url.get_dialect().import_dbapi()
     except ImportError as error:

@@ -22,6 +22,11 @@ async def ready(request: Request) -> Response | Ready:
     """Report whether the database answers; uses a connection that is reserved for this."""
     db: Database = request.state.db
     if await db.probe.succeeds(TIMEOUT):
+        #% if cookiecutter.database != "sqlite"
+        if db.replica is not None:  # without it, readers use the database
+            replica = "ok" if db.replica.available else "down"
+            return Ready(status="ok", parts={"database": "ok", "replica": replica})
+        #% endif
         return Ready(status="ok", parts={"database": "ok"})
     return problem(
         status.HTTP_503_SERVICE_UNAVAILABLE,

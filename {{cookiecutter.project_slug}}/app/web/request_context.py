@@ -32,6 +32,11 @@ HEADERS = [
 ]
 NO_CONTENT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 HTTPS_ONLY = (b"strict-transport-security", b"max-age=63072000")  # two years
+#% if cookiecutter.database == "sqlite"
+EXPOSED = ["Retry-After", "X-Request-ID"]
+#% else
+EXPOSED = ["Retry-After", "X-Database-Position", "X-Request-ID"]
+#% endif
 PAGES = {"/docs", "/docs/oauth2-redirect", "/redoc"}  # they load scripts and styles
 
 
@@ -54,7 +59,7 @@ class RequestContext:
                 allow_origins=cors_origins,
                 allow_methods=["*"],
                 allow_headers=["*"],
-                expose_headers=["Retry-After", "X-Request-ID"],
+                expose_headers=EXPOSED,
             )
 
         self.app = with_cors(app)

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 import pytest
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     DateTime,
     Double,
     Float,
     ForeignKey,
+    Integer,
     Interval,
     MetaData,
     Numeric,
@@ -30,6 +32,7 @@ from sqlalchemy.types import TypeEngine
 from app import tables
 from app.database import Base
 from app.database.types import Duration, NaiveTime, UtcDateTime
+from app.settings import Settings
 from tests.dialect import DIGITS
 
 
@@ -67,12 +70,34 @@ def changes_values(kind: TypeEngine[object]) -> bool:
     return isinstance(kind, DateTime | Time | Interval)
 
 
+def too_long(tables: Iterable[Table], limit: int) -> list[str]:
+    """Return check constraints whose names a server would shorten.
+
+    Alembic compares them by their full names: `alembic check` would never pass.
+    """
+    constraints = [it for table in tables for it in table.constraints]
+    names = [str(it.name) for it in constraints if isinstance(it, CheckConstraint)]
+    return [name for name in names if len(name) > limit]
+
+
 def test_no_attribute_is_lazy_loaded() -> None:
     assert lazy_loaded(Base.registry.mappers) == []
 
 
 def test_no_column_changes_its_values() -> None:
     assert changing_values(tables.metadata.sorted_tables) == []
+
+
+def test_no_name_of_a_check_constraint_is_too_long() -> None:
+    dialect = Settings().database_url.get_dialect()
+    limit = dialect.max_constraint_name_length or dialect.max_identifier_length
+    assert too_long(tables.metadata.sorted_tables, limit) == []
+
+
+def test_a_name_that_is_too_long_is_detected() -> None:
+    checks = [CheckConstraint("value > 0", name=name) for name in ("short", "long" * 20)]
+    table = Table("others", MetaData(), Column("value", Integer), *checks)
+    assert too_long([table], 63) == ["long" * 20]
 
 
 def test_a_lazy_loaded_attribute_is_detected() -> None:

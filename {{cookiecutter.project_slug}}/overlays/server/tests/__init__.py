@@ -16,7 +16,7 @@ from app.settings import Settings
 class Outside(BaseSettings):
     """What the environment or `.env` contains, even if a service could not start with it."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_file=".env", env_parse_none_str="none", extra="ignore")
 
     environment: str = "development"
     database_url: str | None = None
@@ -25,10 +25,11 @@ class Outside(BaseSettings):
 
 outside = Outside()
 if outside.environment == "production":
-    sys.exit("The tests do not run where ENVIRONMENT is production: they make and drop databases.")
+    sys.exit("Tests and `poe seed` do not run where ENVIRONMENT is production: they fill tables.")
 for name in [name for name in os.environ if name.lower() in Settings.model_fields]:
     del os.environ[name]
 url = outside.migration_database_url or outside.database_url
 if url is not None:
     os.environ["DATABASE_URL"] = url
+os.environ["DATABASE_CLIENT_NAME"] = "tests"  # in the server's own views, if the driver sends it
 Settings.model_config["env_file"] = None

@@ -22,7 +22,7 @@ class Outside(BaseSettings):
 
 outside = Outside()
 if outside.environment == "production":
-    sys.exit("The tests do not run where ENVIRONMENT is production: they make and drop databases.")
+    sys.exit("Tests and `poe seed` do not run where ENVIRONMENT is production: they fill tables.")
 for name in [name for name in os.environ if name.lower() in Settings.model_fields]:
     del os.environ[name]
 if outside.database_url is not None:

@@ -12,6 +12,9 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+#% if cookiecutter.database != "sqlite"
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+#% endif
 from opentelemetry.metrics import CallbackOptions, Histogram, Observation, get_meter
 from sqlalchemy import ExceptionContext, QueuePool, event
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -25,7 +28,7 @@ POOL = "db.client.connection.pool.name"
 STATE = "db.client.connection.state"
 BEGUN = "checked_out_at"
 
-Count = Callable[[QueuePool, tuple[Queue, Slots]], int]
+Count = Callable[[QueuePool, tuple[Queue | Slots, ...]], int]
 
 
 def observe_database(app: FastAPI) -> None:
@@ -47,7 +50,16 @@ def observe_database(app: FastAPI) -> None:
 @contextmanager
 def traced(db: Database) -> Generator[None]:
     """Create a span for every statement, inside the span of its request."""
-    engines = [factory().get_bind() for factory in (db.sessions, db.readers)]
+    #% if cookiecutter.session == "async"
+    engines = [db.engine.sync_engine, db.reader_engine.sync_engine]
+    #% else
+    engines = [db.engine, db.reader_engine]
+    #% endif
+    #% if cookiecutter.database != "sqlite"
+    if db.replica is not None:
+        engines.append(db.replica.engine)
+        db.replica.unobserved = suppress_instrumentation  # it is checked once a second
+    #% endif
     for engine in engines:
         event.listen(engine, "handle_error", hide_values)
     instrumentor = SQLAlchemyInstrumentor()
@@ -72,11 +84,20 @@ def measure(db: Database) -> None:
 
     A histogram has the seconds for which each connection is held.
     """
-    pools = {
+    pools: dict[str, tuple[QueuePool, tuple[Queue | Slots, ...]]] = {
         "writers": (cast("QueuePool", db.engine.pool), (db.writer_queue, db.unit_slots)),
         "readers": (cast("QueuePool", db.reader_engine.pool), (db.reader_queue, db.reading_slots)),
     }
     meter = get_meter("app")
+    #% if cookiecutter.database != "sqlite"
+    if (replica := db.replica) is not None:
+        pools["replica"] = (cast("QueuePool", replica.engine.pool), ())
+
+        def observe_lag(_options: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(replica.lag)] if replica.lag is not None else []
+
+        meter.create_observable_gauge("app.database.replica.lag", [observe_lag], "s")
+    #% endif
     use_time = meter.create_histogram("db.client.connection.use_time", "s")
     for kind, (pool, _) in pools.items():
         event.listen(pool, "checkout", note_checkout)

@@ -1,11 +1,24 @@
 """Tests of users."""
 
+import pytest
 from httpx2 import AsyncClient
 from sqlalchemy import String, select, type_coerce
 
 from app.database import Database, store_rows
+from app.users import service
 from app.users.models import User
+from tests.factories import store
 from tests.people import sign_up
+from tests.users.factories import UserFactory
+
+
+@pytest.fixture
+async def signed_in(client: AsyncClient, db: Database) -> AsyncClient:
+    """A client with the token of a new user."""
+    async with db.sessions.begin() as session:
+        _, token = await service.create_user(session, UserFactory.build())
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
 
 
 async def test_a_user_can_sign_up_and_change(client: AsyncClient) -> None:
@@ -18,6 +31,14 @@ async def test_a_user_can_sign_up_and_change(client: AsyncClient) -> None:
     assert after == before | change | {"updated_at": after["updated_at"]}
     assert after["updated_at"] > before["updated_at"]
     assert (await client.get("/users/me", headers=headers)).json() == after
+
+
+async def test_a_fixture_signs_a_user_in(signed_in: AsyncClient, db: Database) -> None:
+    me = await signed_in.get("/users/me")
+    assert me.json()["email"].endswith("@example.com")
+    async with db.sessions.begin() as session:
+        users = await store(session, User, 100)
+    assert len({user.email for user in users} | {me.json()["email"]}) == 101
 
 
 async def test_an_email_address_is_unique(client: AsyncClient) -> None:

@@ -1,11 +1,24 @@
 """Tests of users."""
 
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import String, select, type_coerce
 
 from app.database import Database, store_rows
+from app.users import service
 from app.users.models import User
+from tests.factories import store
 from tests.people import sign_up
+from tests.users.factories import UserFactory
+
+
+@pytest.fixture
+def signed_in(client: TestClient, db: Database) -> TestClient:
+    """A client with the token of a new user."""
+    with db.sessions.begin() as session:
+        _, token = service.create_user(session, UserFactory.build())
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
 
 
 def test_a_user_can_sign_up_and_change(client: TestClient) -> None:
@@ -18,6 +31,14 @@ def test_a_user_can_sign_up_and_change(client: TestClient) -> None:
     assert after == before | change | {"updated_at": after["updated_at"]}
     assert after["updated_at"] > before["updated_at"]
     assert (client.get("/users/me", headers=headers)).json() == after
+
+
+def test_a_fixture_signs_a_user_in(signed_in: TestClient, db: Database) -> None:
+    me = signed_in.get("/users/me")
+    assert me.json()["email"].endswith("@example.com")
+    with db.sessions.begin() as session:
+        users = store(session, User, 100)
+    assert len({user.email for user in users} | {me.json()["email"]}) == 101
 
 
 def test_an_email_address_is_unique(client: TestClient) -> None:

@@ -18,7 +18,7 @@ from app.settings import Settings
 @asynccontextmanager
 async def maintenance_connection(settings: Settings) -> AsyncGenerator[AsyncConnection]:
     """Connect in AUTOCOMMIT to a database that every server has."""
-    url = migration_url(settings).set(database=MAINTENANCE_DATABASE)
+    url = migration_url(settings, "create-db").set(database=MAINTENANCE_DATABASE)
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     async with engine.connect() as connection:
         yield connection
@@ -27,7 +27,7 @@ async def maintenance_connection(settings: Settings) -> AsyncGenerator[AsyncConn
 
 async def exists(settings: Settings) -> bool:
     """Return whether the database accepts a connection."""
-    engine = create_async_engine(migration_url(settings), poolclass=NullPool)
+    engine = create_async_engine(migration_url(settings, "create-db"), poolclass=NullPool)
     try:
         async with engine.connect():
             return True

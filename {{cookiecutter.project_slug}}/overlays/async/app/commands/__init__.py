@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 def run(command: Callable[[Database], Awaitable[None]]) -> None:
     """Run a command; on an error, log it and exit with code 1."""
     settings = Settings()
+    #% if cookiecutter.database != "sqlite" and cookiecutter.driver != "mysqldb"
+    settings = settings.named(getattr(command, "__name__", "command"))
+    #% endif
     logs.configure(settings)
 
     async def with_database() -> None:

@@ -35,7 +35,11 @@ async def get_item(session: AsyncSession, item_id: int) -> Item | None:
 
 
 async def list_items(
-    session: AsyncSession, *, limit: int, cursor: str | None = None, category: str | None = None
+    session: AsyncSession,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    category: str | None = None,
 ) -> Slice:
     """Return up to `limit` items in the order of their keys.
 

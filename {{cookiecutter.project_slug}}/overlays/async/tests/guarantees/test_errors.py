@@ -16,6 +16,7 @@ from app.dependencies import ReaderDep, SessionDep
 from app.settings import Settings
 from tests.conftest import ClientOf
 from tests.dialect import DEMOTE, INVALID_VALUES, NAN, REFUSED
+from tests.guarantees.conftest import broken_connections
 from tests.guarantees.products import Product, create_app
 
 pytestmark = pytest.mark.commits
@@ -211,3 +212,15 @@ async def test_a_read_only_unit_of_work_keeps_its_connection(db: Database) -> No
     with pytest.raises(DBAPIError) as refused:
         await db.run(work, read_only=True)
     assert not refused.value.connection_invalidated
+
+
+async def test_open_connections_stay_in_use_if_no_new_one_can_be_opened(db: Database) -> None:
+    refused = db.engine.dialect.loaded_dbapi.OperationalError("no")
+    async with db.readers() as reader:
+        await reader.scalar(select(1))
+    with broken_connections(db, refused):
+        for _ in range(3):
+            async with db.readers() as first, db.readers() as second:
+                await first.scalar(select(1))
+                with pytest.raises(DBAPIError):
+                    await second.scalar(select(1))

@@ -43,9 +43,21 @@ async def insert_by_connection(session: AsyncSession) -> None:
     await connection.execute(insert(Product).values(LAMP))
 
 
+async def lock_rows(reader: AsyncSession) -> None:
+    await reader.scalars(select(Product).with_for_update())
+
+
 @pytest.mark.parametrize(
     "write",
-    [add, execute_insert, execute_text, select_from_insert, select_from_text, insert_by_connection],
+    [
+        add,
+        execute_insert,
+        execute_text,
+        select_from_insert,
+        select_from_text,
+        insert_by_connection,
+        lock_rows,
+    ],
 )
 async def test_a_reader_refuses_to_write(
     write: Callable[[AsyncSession], Awaitable[None]], db: Database

@@ -1,7 +1,7 @@
 """Slow work between short units of work holds neither a connection nor a slot."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from itertools import count
 from typing import Annotated
@@ -54,6 +54,14 @@ def held(db: Database) -> list[str]:
     return out + [name for name, queue in queues.items() if queue.free < queue.slots]
 
 
+async def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until a condition is true, or for 20 seconds."""
+    for _ in range(400):
+        if condition():
+            break
+        await asyncio.sleep(0.05)
+
+
 async def authenticate(db: DatabaseDep) -> int:
     async with db.reading() as reader:
         return await count_products(reader)
@@ -64,23 +72,27 @@ async def test_slow_requests_and_streams_hold_nothing(
 ) -> None:
     db.unit_slots.max_waiting = db.reading_slots.max_waiting = 2 * SLOW_REQUESTS
     names = count()
+    waiting: list[str] = []
+    released: list[bool] = []
 
     @app.post("/probe/request")
     async def slow(db: DatabaseDep, user: Annotated[int, Depends(authenticate)]) -> None:
         async with db.unit() as session:
             await store(session, f"Lamp {next(names)}")
-        await asyncio.sleep(2)
+        waiting.append("request")
+        await wait_until(lambda: released)
         async with db.unit() as session:
             await store(session, f"Lamp {next(names)}")
 
     @app.post("/probe/stream")
     async def stream(db: DatabaseDep) -> StreamingResponse:
         async def lines() -> AsyncIterator[str]:
-            for pause in (2, 0):
+            for _ in range(2):
                 async with db.unit() as session:
                     await store(session, f"Lamp {next(names)}")
                 yield "stored;"
-                await asyncio.sleep(pause)
+                waiting.append("stream")
+                await wait_until(lambda: released)
 
         return StreamingResponse(lines())
 
@@ -90,16 +102,15 @@ async def test_slow_requests_and_streams_hold_nothing(
         number = next(callers)
         if number < 2 * SLOW_REQUESTS:
             return [await client.post(f"/probe/{('request', 'stream')[number % 2]}")]
-        for _ in range(30):
-            await asyncio.sleep(0.05)
-            if await stored(db) == 2 * SLOW_REQUESTS:
-                break
-        await asyncio.sleep(0.1)  # the last unit ends
-        assert held(db) == []
-        return [
-            await client.get("/test-products"),
-            await client.post("/test-products", json={"name": "Chair", "category": "seat"}),
-        ]
+        try:
+            await wait_until(lambda: len(waiting) == 2 * SLOW_REQUESTS and not held(db))
+            assert held(db) == []
+            return [
+                await client.get("/test-products"),
+                await client.post("/test-products", json={"name": "Chair", "category": "seat"}),
+            ]
+        finally:
+            released.append(True)
 
     *slow_ones, quick = await at_once(2 * SLOW_REQUESTS + 1, call)
     assert [it.status_code for it in quick] == [200, 201]
@@ -165,16 +176,24 @@ def add_units(app: FastAPI) -> None:
         async with db.unit() as session:
             yield await count_products(session) > 0
 
-    async def end_slowly() -> AsyncIterator[None]:
+    asked: list[bool] = []
+
+    async def end_after_asking() -> AsyncIterator[None]:
         yield
-        await asyncio.sleep(0.2)  # FastAPI begins the events meanwhile, before the response
+        for _ in range(30):  # FastAPI begins the events meanwhile, before the response
+            if not asked:
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)  # the error arrives
 
     @app.post("/probe/early", response_class=EventSourceResponse)
     async def early(
-        db: DatabaseDep, slow: Annotated[None, Depends(end_slowly, scope="function")]
+        db: DatabaseDep, late: Annotated[None, Depends(end_after_asking, scope="function")]
     ) -> AsyncIterator[bool]:
-        async with db.unit() as session:
-            yield await count_products(session) > 0
+        try:
+            async with db.unit() as session:
+                yield await count_products(session) > 0
+        finally:
+            asked.append(True)
 
 
 async def test_only_a_request_that_has_done_nothing_is_rejected(
@@ -195,7 +214,7 @@ async def test_only_a_request_that_has_done_nothing_is_rejected(
             for _ in range(settings.unit_connections):
                 await stack.enter_async_context(db.unit_slots)
             rejected = await client.post("/probe/first")
-            await asyncio.sleep(1)  # the others wait now
+            await asyncio.sleep(1.5)  # the others wait now
             assert await stored(db) == 1
         assert rejected.headers["Retry-After"]
         return rejected

@@ -1,5 +1,6 @@
 """Connects this service to PostgreSQL with asyncpg."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.database.aborted import refuse_to_commit_aborted
-from app.database.dialect import OUTDATED, end_streams, needs_new_connection
+from app.database.dialect import OUTDATED, READ_ONLY, end_streams, needs_new_connection
+from app.database.hosts import connect_to_one, last_good
 from app.database.ping import ping_if_idle
 from app.database.pooler import POOLED, pass_pooler
 from app.settings import Settings
@@ -32,6 +34,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "connect_args": {
             "connect_timeout": query.get("connect_timeout", settings.database_pool_timeout),
             "options": f"{limits} {query.get('options', '')}".rstrip(),
+            "application_name": query.get("application_name", settings.database_client_name),
         },
     }
     if settings.database_pooler is not None:
@@ -74,18 +77,20 @@ def prepare(engine: Engine) -> None:
 
 def renew_connections(context: ExceptionContext) -> None:
     """Invalidate the pool if its connections can no longer be used."""
-    if needs_new_connection(error_code(context.original_exception), context.connection):
+    code = error_code(context.original_exception)
+    if needs_new_connection(code, context.connection):
         context.is_disconnect = True
+    if code == READ_ONLY:  # another host may be the primary now
+        last_good.clear()
 
 
 @event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
 def connect(
     dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> DBAPIConnection:
-    """Connect with libpq's parameter names; convert every failure to `OperationalError`.
+    """Connect with libpq's parameter names, to one of several hosts.
 
-    asyncpg does not wrap errors of the socket or of an invalid address. The session uses UTC,
-    unless the URL sets another time zone.
+    The session uses UTC, unless the URL sets another time zone.
     """
     if not kwargs.pop(POOLED, False):
         kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
@@ -95,9 +100,18 @@ def connect(
         kwargs["timeout"] = int(kwargs.pop("connect_timeout")) or None  # 0: no limit
     if "statement_cache_size" in kwargs:
         kwargs["statement_cache_size"] = int(kwargs["statement_cache_size"])
+    return connect_to_one(dialect, partial(connect_to, dialect, args), kwargs)
+
+
+def connect_to(dialect: Dialect, args: tuple[Any, ...], kwargs: dict[str, Any]) -> DBAPIConnection:
+    """Connect to one host; convert every failure to `OperationalError`.
+
+    asyncpg does not wrap errors of the socket or of an invalid address, and raises its own if the
+    host is not of the kind of `target_session_attrs`.
+    """
     try:
         return dialect.connect(*args, **kwargs)
     except dialect.loaded_dbapi.OperationalError:
         raise
-    except Exception as error:  # of the driver too, if a pooler or all hosts reject the login
+    except Exception as error:  # of the driver too, if a pooler or the only host rejects the login
         raise dialect.loaded_dbapi.OperationalError(str(error)) from error

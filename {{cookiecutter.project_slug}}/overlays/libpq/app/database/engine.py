@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg2 import extensions
 from sqlalchemy import Dialect, Engine, ExceptionContext, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DataError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -13,11 +14,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from typing import Any
 
 from sqlalchemy import Dialect, Engine, ExceptionContext, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 #% endif
 from app.database.aborted import refuse_to_commit_aborted
-from app.database.dialect import OUTDATED, end_streams, needs_new_connection
+from app.database.dialect import OUTDATED, READ_ONLY, end_streams, needs_new_connection
+from app.database.hosts import connect_to_one, last_good
 from app.database.ping import ping_if_idle
 from app.database.pooler import POOLED, pass_pooler
 from app.settings import Settings
@@ -39,6 +42,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "connect_args": {
             "connect_timeout": query.get("connect_timeout", settings.database_pool_timeout),
             "options": f"{limits} {query.get('options', '')}".rstrip(),
+            "application_name": query.get("application_name", settings.database_client_name),
         },
     }
     if settings.database_pooler is not None:
@@ -87,12 +91,13 @@ def prepare(engine: Engine) -> None:
 
 
 @event.listens_for(Engine, "do_connect")  # the engine of migrations connects like this too
-def use_utc(
-    _dialect: Dialect, _record: ConnectionPoolEntry, _args: Any, kwargs: dict[str, Any]
-) -> None:
-    """Set the time zone of the session to UTC, unless the URL sets another one."""
+def connect(
+    dialect: Dialect, _record: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> DBAPIConnection:
+    """Connect to one of several hosts; the session uses UTC, unless the URL sets another zone."""
     if not kwargs.pop(POOLED, False):
         kwargs["options"] = f"-c timezone=UTC {kwargs.get('options', '')}".rstrip()
+    return connect_to_one(dialect, lambda host: dialect.connect(*args, **host), kwargs)
 
 
 #% if cookiecutter.driver == "psycopg2"
@@ -113,5 +118,8 @@ extensions.register_adapter(Decimal, write_decimal)
 #% endif
 def renew_connections(context: ExceptionContext) -> None:
     """Invalidate the pool if its connections can no longer be used."""
-    if needs_new_connection(error_code(context.original_exception), context.connection):
+    code = error_code(context.original_exception)
+    if needs_new_connection(code, context.connection):
         context.is_disconnect = True
+    if code == READ_ONLY:  # another host may be the primary now
+        last_good.clear()

@@ -95,11 +95,21 @@ def is_read_only(error: BaseException) -> bool:
     return False
 
 
-def migration_url(settings: Settings) -> URL:
-    """Return the address for migrations."""
+#% if cookiecutter.driver == "mysqldb"
+def migration_url(settings: Settings, _client: str = "migration") -> URL:
+    """Return the address for migrations; this driver cannot send the name of a client."""
     return settings.migration_database_url or settings.database_url
 
 
+#% else
+def migration_url(settings: Settings, client: str = "migration") -> URL:
+    """Return the address for migrations, with a name for the server's connection attributes."""
+    url = settings.migration_database_url or settings.database_url
+    name = {"program_name": settings.named(client).database_client_name}
+    return url.set(query=name | url.query)
+
+
+#% endif
 def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:
     """Acquire a database lock that serialises migrations; it ends with the connection.
 

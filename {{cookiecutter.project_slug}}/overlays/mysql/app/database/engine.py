@@ -47,6 +47,10 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     connect_args: dict[str, Any] = {"limits": limits}
     if "connect_timeout" not in settings.database_url.query:
         connect_args["connect_timeout"] = settings.database_pool_timeout
+    #% if cookiecutter.driver != "mysqldb"
+    if "program_name" not in settings.database_url.query:
+        connect_args["program_name"] = settings.database_client_name
+    #% endif
     return {
         "echo": settings.database_echo,
         "hide_parameters": not settings.database_echo,

@@ -102,7 +102,7 @@ def needs_new_connection(code: str | None, connection: Connection | None) -> boo
     return code == OUTDATED
 
 
-def migration_url(settings: Settings) -> URL:
+def migration_url(settings: Settings, client: str = "migration") -> URL:
     """Return the address of the server itself; raises `ValueError` if only a pooler's is set.
 
     Through a pooler, the migration lock could be on another connection than the migration.
@@ -112,7 +112,9 @@ def migration_url(settings: Settings) -> URL:
             "Migrations need the address of the server itself, because DATABASE_POOLER is set:"
             " set MIGRATION_DATABASE_URL"
         )
-    return settings.migration_database_url or settings.database_url
+    url = settings.migration_database_url or settings.database_url
+    name = {"application_name": settings.named(client).database_client_name}
+    return url.set(query=name | url.query)
 
 
 def acquire_migration_lock(connection: Connection, _settings: Settings) -> None:

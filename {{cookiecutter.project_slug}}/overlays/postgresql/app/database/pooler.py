@@ -18,7 +18,8 @@ def pass_pooler(options: dict[str, Any], **connect_args: Any) -> None:
     The next transaction of a client may run on another connection of the server. Prepared
     statements and parameters of the session would be on the first one.
     """
-    options["connect_args"].pop("options")
+    for parameter in ("options", "application_name"):
+        options["connect_args"].pop(parameter)
     options["connect_args"] |= {POOLED: True, **connect_args}
     options["pool_events"] = [(warn_if_unlimited, "first_connect")]
 

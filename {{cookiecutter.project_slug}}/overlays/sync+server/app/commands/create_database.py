@@ -16,7 +16,7 @@ from app.settings import Settings
 @contextmanager
 def maintenance_connection(settings: Settings) -> Generator[Connection]:
     """Connect in AUTOCOMMIT to a database that every server has."""
-    url = migration_url(settings).set(database=MAINTENANCE_DATABASE)
+    url = migration_url(settings, "create-db").set(database=MAINTENANCE_DATABASE)
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         yield connection
@@ -25,7 +25,7 @@ def maintenance_connection(settings: Settings) -> Generator[Connection]:
 
 def exists(settings: Settings) -> bool:
     """Return whether the database accepts a connection."""
-    engine = create_engine(migration_url(settings), poolclass=NullPool)
+    engine = create_engine(migration_url(settings, "create-db"), poolclass=NullPool)
     try:
         with engine.connect():
             return True

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Body, HTTPException, Path, Query, status
 
 from app.dependencies import ReaderDep, SessionDep
 from app.items import service
-from app.items.models import MAX_INTEGER, Item
+from app.items.models import Item
 from app.items.schemas import BulkCreated, Category, ItemCreate, ItemRead, ItemUpdate
+from app.web.fields import MAX_INTEGER
 from app.web.openapi import problems
 from app.web.pagination import Cursor, Limit, Page, page_of
 

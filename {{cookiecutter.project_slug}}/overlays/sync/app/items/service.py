@@ -35,7 +35,11 @@ def get_item(session: Session, item_id: int) -> Item | None:
 
 
 def list_items(
-    session: Session, *, limit: int, cursor: str | None = None, category: str | None = None
+    session: Session,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    category: str | None = None,
 ) -> Slice:
     """Return up to `limit` items in the order of their keys.
 

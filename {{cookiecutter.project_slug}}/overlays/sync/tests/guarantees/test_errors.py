@@ -17,6 +17,7 @@ from app.dependencies import ReaderDep, SessionDep
 from app.settings import Settings
 from tests.conftest import ClientOf
 from tests.dialect import DEMOTE, INVALID_VALUES, NAN, REFUSED
+from tests.guarantees.conftest import broken_connections
 from tests.guarantees.products import Product, create_app
 
 pytestmark = pytest.mark.commits
@@ -212,3 +213,15 @@ def test_a_read_only_unit_of_work_keeps_its_connection(db: Database) -> None:
     with pytest.raises(DBAPIError) as refused:
         db.run(work, read_only=True)
     assert not refused.value.connection_invalidated
+
+
+def test_open_connections_stay_in_use_if_no_new_one_can_be_opened(db: Database) -> None:
+    refused = db.engine.dialect.loaded_dbapi.OperationalError("no")
+    with db.readers() as reader:
+        reader.scalar(select(1))
+    with broken_connections(db, refused):
+        for _ in range(3):
+            with db.readers() as first, db.readers() as second:
+                first.scalar(select(1))
+                with pytest.raises(DBAPIError):
+                    second.scalar(select(1))

@@ -43,9 +43,21 @@ def insert_by_connection(session: Session) -> None:
     connection.execute(insert(Product).values(LAMP))
 
 
+def lock_rows(reader: Session) -> None:
+    reader.scalars(select(Product).with_for_update())
+
+
 @pytest.mark.parametrize(
     "write",
-    [add, execute_insert, execute_text, select_from_insert, select_from_text, insert_by_connection],
+    [
+        add,
+        execute_insert,
+        execute_text,
+        select_from_insert,
+        select_from_text,
+        insert_by_connection,
+        lock_rows,
+    ],
 )
 def test_a_reader_refuses_to_write(write: Callable[[Session], None], db: Database) -> None:
     with db.readers() as reader, pytest.raises(ReadOnlyError, match="only"):

@@ -1,7 +1,7 @@
 """Slow work between short units of work holds neither a connection nor a slot."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from itertools import count
 from typing import Annotated
@@ -55,6 +55,14 @@ def held(db: Database) -> list[str]:
     return out + [name for name, queue in queues.items() if queue.free < queue.slots]
 
 
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until a condition is true, or for 20 seconds."""
+    for _ in range(400):
+        if condition():
+            break
+        time.sleep(0.05)
+
+
 def authenticate(db: DatabaseDep) -> int:
     with db.reading() as reader:
         return count_products(reader)
@@ -65,23 +73,27 @@ def test_slow_requests_and_streams_hold_nothing(
 ) -> None:
     db.unit_slots.max_waiting = db.reading_slots.max_waiting = 2 * SLOW_REQUESTS
     names = count()
+    waiting: list[str] = []
+    released: list[bool] = []
 
     @app.post("/probe/request")
     def slow(db: DatabaseDep, user: Annotated[int, Depends(authenticate)]) -> None:
         with db.unit() as session:
             store(session, f"Lamp {next(names)}")
-        time.sleep(2)
+        waiting.append("request")
+        wait_until(lambda: released)
         with db.unit() as session:
             store(session, f"Lamp {next(names)}")
 
     @app.post("/probe/stream")
     def stream(db: DatabaseDep) -> StreamingResponse:
         def lines() -> Iterator[str]:
-            for pause in (2, 0):
+            for _ in range(2):
                 with db.unit() as session:
                     store(session, f"Lamp {next(names)}")
                 yield "stored;"
-                time.sleep(pause)
+                waiting.append("stream")
+                wait_until(lambda: released)
 
         return StreamingResponse(lines())
 
@@ -91,16 +103,15 @@ def test_slow_requests_and_streams_hold_nothing(
         number = next(callers)
         if number < 2 * SLOW_REQUESTS:
             return [client.post(f"/probe/{('request', 'stream')[number % 2]}")]
-        for _ in range(30):
-            time.sleep(0.05)
-            if stored(db) == 2 * SLOW_REQUESTS:
-                break
-        time.sleep(0.1)  # the last unit ends
-        assert held(db) == []
-        return [
-            client.get("/test-products"),
-            client.post("/test-products", json={"name": "Chair", "category": "seat"}),
-        ]
+        try:
+            wait_until(lambda: len(waiting) == 2 * SLOW_REQUESTS and not held(db))
+            assert held(db) == []
+            return [
+                client.get("/test-products"),
+                client.post("/test-products", json={"name": "Chair", "category": "seat"}),
+            ]
+        finally:
+            released.append(True)
 
     *slow_ones, quick = at_once(2 * SLOW_REQUESTS + 1, call)
     assert [it.status_code for it in quick] == [200, 201]
@@ -166,16 +177,24 @@ def add_units(app: FastAPI) -> None:
         with db.unit() as session:
             yield count_products(session) > 0
 
-    def end_slowly() -> Iterator[None]:
+    asked: list[bool] = []
+
+    def end_after_asking() -> Iterator[None]:
         yield
-        time.sleep(0.2)  # FastAPI begins the events meanwhile, before the response
+        for _ in range(30):  # FastAPI begins the events meanwhile, before the response
+            if not asked:
+                time.sleep(0.1)
+        time.sleep(0.2)  # the error arrives
 
     @app.post("/probe/early", response_class=EventSourceResponse)
     def early(
-        db: DatabaseDep, slow: Annotated[None, Depends(end_slowly, scope="function")]
+        db: DatabaseDep, late: Annotated[None, Depends(end_after_asking, scope="function")]
     ) -> Iterator[bool]:
-        with db.unit() as session:
-            yield count_products(session) > 0
+        try:
+            with db.unit() as session:
+                yield count_products(session) > 0
+        finally:
+            asked.append(True)
 
 
 def test_only_a_request_that_has_done_nothing_is_rejected(
@@ -196,7 +215,7 @@ def test_only_a_request_that_has_done_nothing_is_rejected(
             for _ in range(settings.unit_connections):
                 stack.enter_context(db.unit_slots)
             rejected = client.post("/probe/first")
-            time.sleep(1)  # the others wait now
+            time.sleep(1.5)  # the others wait now
             assert stored(db) == 1
         assert rejected.headers["Retry-After"]
         return rejected

@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,6 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.settings import Settings
@@ -32,6 +34,20 @@ class Collector(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Intake)
         self.spans: list[Span] = []
         self.metrics: dict[tuple[str, str], int] = {}
+        self.gauges: dict[str, float] = {}
+
+    def note(self, metric: Metric) -> None:
+        """Note the newest value of a metric, for each pool if it is of pools."""
+        for point in metric.gauge.data_points:
+            self.gauges[metric.name] = point.as_double
+        for pool in ("readers", "writers"):
+            name = metric.name.removeprefix(PREFIX), pool
+            if metric.HasField("histogram"):
+                held = [it.count for it in metric.histogram.data_points if pool in str(it)]
+                self.metrics[name] = sum(held)
+            else:
+                points = [it for it in metric.sum.data_points if pool in str(it)]
+                self.metrics[name] = sum(it.as_int for it in points)
 
 
 class Intake(BaseHTTPRequestHandler):
@@ -47,18 +63,7 @@ class Intake(BaseHTTPRequestHandler):
             for found in ExportMetricsServiceRequest.FromString(body).resource_metrics:
                 for measured in found.scope_metrics:
                     for metric in measured.metrics:
-                        for pool in ("readers", "writers"):
-                            name = metric.name.removeprefix(PREFIX), pool
-                            if metric.HasField("histogram"):
-                                held = [
-                                    it.count
-                                    for it in metric.histogram.data_points
-                                    if pool in str(it)
-                                ]
-                                collector.metrics[name] = sum(held)
-                                continue
-                            points = [it for it in metric.sum.data_points if pool in str(it)]
-                            collector.metrics[name] = sum(it.as_int for it in points)
+                        collector.note(metric)
         self.send_response(200)
         self.end_headers()
 
@@ -81,28 +86,18 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="module")
-def url(
-    own_tables: None,
-    settings: Settings,
-    collector: Collector,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[str]:
-    """The address of a service that runs in its own process and reports to the collector."""
+@contextmanager
+def running(
+    settings: Settings, collector: Collector, folder: Path, entrypoint: str
+) -> Generator[str]:
+    """Run a service in its own process that reports to the collector; yield its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = str(listener.getsockname()[1])
-    command = [
-        sys.executable,
-        "-m",
-        "fastapi",
-        "run",
-        "--entrypoint",
-        "tests.guarantees.service:app",
-    ]
+    command = [sys.executable, "-m", "fastapi", "run", "--entrypoint", entrypoint]
     service = subprocess.Popen(  # noqa: S603  # our own command
         [*command, "--host", "127.0.0.1", "--port", port],
-        cwd=tmp_path_factory.mktemp("service"),  # has no `.env`
+        cwd=folder,  # has no `.env`
         env=os.environ
         | {
             "PYTHONPATH": str(Path.cwd()),
@@ -126,6 +121,19 @@ def url(
     finally:
         service.terminate()
         service.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def url(
+    own_tables: None,
+    settings: Settings,
+    collector: Collector,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """The address of a service."""
+    folder = tmp_path_factory.mktemp("service")
+    with running(settings, collector, folder, "tests.guarantees.service:app") as url:
+        yield url
 
 
 def test_the_statement_of_a_request_is_in_its_trace(url: str, collector: Collector) -> None:
