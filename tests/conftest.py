@@ -18,6 +18,8 @@ from servers import flush_logins, mariadb_server, mysql_server, postgresql_serve
 ONE_OF_EACH = ("aiosqlite", "psycopg2", "mysql+asyncmy", "mariadb+pymysql")
 # The everyday run tests these projects after the example was deleted.
 WITHOUT_EXAMPLE = ("mysql+aiomysql", "mysql+mysqldb")
+# Most of their tests run the whole test suite of a project, and take a minute or two.
+LONGEST = ("test_workshop", "test_projects", "test_example", "test_ci", "test_new_domain")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
 
@@ -50,7 +52,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip tests marked `full` in the everyday run."""
+    """Skip tests marked `full` in the everyday run, and begin with the longest.
+
+    At the end, one worker would run them while the others have nothing left to do.
+    """
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
     if not config.getoption("full"):
         left_out = [item for item in items if item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left_out)

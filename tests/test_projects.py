@@ -32,17 +32,12 @@ from processes import (
 )
 
 DatabaseURL = Callable[[Combination, str], str]
-# The everyday run tests the others in `test_example.py` and `test_workshop.py`, without example,
-# and the other drivers of MariaDB on MySQL.
-WITH_EXAMPLE = [it for it in DRIVERS if it not in USUAL and it.database == "postgresql"]
 OTHER_PYTHONS = [it for it in PYTHONS if it != "{}.{}".format(*sys.version_info)]
 
 
-@pytest.mark.parametrize(
-    "tried",
-    [it if it in WITH_EXAMPLE else pytest.param(it, marks=pytest.mark.full) for it in COMBINATIONS],
-    ids=str,
-)
+# The everyday run tests the others in `test_ci.py` with the commands of a job, in `test_example.py` and
+# `test_workshop.py` without the example, and the other drivers of MariaDB on MySQL.
+@pytest.mark.parametrize("tried", everyday(COMBINATIONS, "psycopg2"), ids=str)
 def test_its_tests_pass(
     tried: Combination,
     projects: dict[Combination, Path],
