@@ -363,7 +363,7 @@ def test_it_can_be_installed_on_its_own(
     database_url: DatabaseURL,
     tmp_path: Path,
 ) -> None:
-    """With only the requirements of this project, the app can be imported and migrated."""
+    """With only the requirements of this project: import, migrate; with those of `dev`: test, seed."""
     skip_unless_installable(installed)
     project = shutil.copytree(projects[installed], tmp_path / "my-api")
     folder = tmp_path / "environment"
@@ -378,6 +378,14 @@ def test_it_can_be_installed_on_its_own(
     create_database(project, environment, database_url(installed, "my_api_installed"))
     # Requested again, because the first login was made in the other environment.
     alembic(project, own, database_url(installed, "my_api_installed"), "upgrade head")
+    run(
+        UV, "pip", "install", "--quiet", "--python", folder,
+        "--group", f"{project / 'pyproject.toml'}:dev", cwd=tmp_path,
+    )  # fmt: skip
+    url = database_url(installed, "my_api_installed")
+    run(own / "python", "-m", "pytest", "-q", "--collect-only", cwd=project, DATABASE_URL=url)
+    run(own / "python", "-m", "pytest", "-q", "tests/items", cwd=project, DATABASE_URL=url)
+    run(own / "python", "-m", "tests.seed", cwd=project, DATABASE_URL=url)
 
 
 @pytest.mark.full

